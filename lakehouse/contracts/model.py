@@ -1,0 +1,94 @@
+"""The nouns: a field, a contract, a zone. Frozen, and without opinions; what an engine calls them is in project.py."""
+
+from dataclasses import dataclass, replace
+
+KEPT_BY_DEFAULT = frozenset({"public", "internal"})
+CLASSIFICATIONS = ("public", "internal", "identifier", "personal", "sensitive")
+TREATMENTS = ("keep", "drop", "pseudonymise", "truncate_ip", "year_only")
+MAX_TEXT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the vocabulary as one contract uses it. `type` is a logical type of types.py."""
+
+    name: str
+    type: str
+    classification: str
+    description: str
+    treatment: str = "keep"
+    becomes: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    values: tuple[str, ...] = ()
+    required: bool = False
+    unique: bool = False
+    references: str | None = None  # "table.column" that every value must be found in
+
+    def also(self, **changes: object) -> "Field":
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One dataset. `layer`: stream, table, envelope, dead_letter, curated, features or monitoring.
+
+    subject      the field that says whom a record is about; None where it is about nobody
+    event_time   the field whose business day is the partition
+    event_types  event type → the fields it requires; empty for anything but a stream
+    row_key      table: the field that identifies a row of the source
+    primary_key  curated and features: the grain
+    """
+
+    id: str
+    version: str
+    layer: str
+    domain: str
+    table: str
+    title: str
+    description: str
+    purpose: str
+    owner: str
+    fields: tuple[Field, ...]
+    subject: str | None = None
+    event_time: str | None = None
+    event_types: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    row_key: str | None = None
+    primary_key: tuple[str, ...] = ()
+    refuses_unknown_fields: bool = False
+    freshness_minutes: int | None = None
+    path: str = ""
+
+    def field(self, name: str) -> Field:
+        """Raises KeyError."""
+        return next(f for f in self.fields if f.name == name) if name in self.names else _missing(self.id, name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f.name for f in self.fields)
+
+    @property
+    def topic(self) -> str:
+        """The bus topic that carries it."""
+        return self.id
+
+    @property
+    def is_ingested(self) -> bool:
+        """Whether records of it arrive on the bus and are refined into a clean table."""
+        return self.layer in ("stream", "table")
+
+
+def _missing(contract: str, name: str) -> Field:
+    raise KeyError(f"{contract} has no field {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """One of the nine sites."""
+
+    zone_id: str
+    zone_name: str
+    site_host: str
+    zone_code: int | None = None

@@ -1,0 +1,168 @@
+"""Projections: pure functions from a contract to what each engine, reader and checker wants of it.
+
+Nothing here reads a file or keeps a state, so a projection can be asked for at run time and never goes stale. Only
+Terraform, dbt and people need files; generate.py writes those.
+"""
+
+import datetime
+import decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pyarrow as pa
+
+from lakehouse.contracts.model import MAX_TEXT, Contract, Field
+from lakehouse.contracts.types import TYPES
+
+# Before every clean row's own fields; the envelope gives them.
+CLEAN_PREFIX = ("event_id", "event_key", "zone_id", "org_id", "received_at", "contract_version")
+
+
+def clean_fields(contract: Contract, words: dict[str, Field]) -> tuple[Field, ...]:
+    """The columns of a clean table, in order: the envelope's, then the contract's own after their treatment, then dt.
+
+    `words` is the registry's vocabulary.
+    """
+    always = {"event_id", "event_key", "zone_id", "received_at", "contract_version"}
+    columns = [words[name].also(required=name in always) for name in CLEAN_PREFIX]
+    for field in contract.fields:
+        if field.treatment == "drop":
+            continue
+        if field.treatment == "keep":
+            columns.append(field)
+        else:
+            columns.append(words[field.becomes].also(required=field.required))
+    columns.append(words["dt"].also(required=True))
+    return tuple(columns)
+
+
+def arrow_schema(fields: tuple[Field, ...]) -> pa.Schema:
+    return pa.schema([pa.field(f.name, TYPES[f.type].arrow, nullable=not f.required) for f in fields])
+
+
+def duckdb_columns(fields: tuple[Field, ...]) -> dict[str, str]:
+    return {f.name: TYPES[f.type].duckdb for f in fields}
+
+
+def bigquery_schema(fields: tuple[Field, ...]) -> list[dict]:
+    """What the BigQuery API and Terraform call a table schema."""
+    return [
+        {
+            "name": f.name,
+            "type": "STRING" if f.type == "text_list" else TYPES[f.type].bigquery,
+            "mode": "REPEATED" if f.type == "text_list" else "REQUIRED" if f.required else "NULLABLE",
+            "description": f.description,
+        }
+        for f in fields
+    ]
+
+
+def json_schema(contract: Contract) -> dict:
+    """JSON Schema (2020-12) of a payload, for producers in any language."""
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{contract.id}/{contract.version}",
+        "title": contract.title,
+        "description": contract.description,
+        "type": "object",
+        "properties": {f.name: _json_property(f) for f in contract.fields},
+        "required": [f.name for f in contract.fields if f.required],
+        "additionalProperties": not contract.refuses_unknown_fields,
+    }
+    if contract.event_types:
+        schema["allOf"] = [
+            {"if": {"properties": {"event_type": {"const": name}}, "required": ["event_type"]}, "then": {"required": list(required)}}
+            for name, required in contract.event_types
+        ]
+    return schema
+
+
+def _json_property(field: Field) -> dict:
+    out = dict(TYPES[field.type].json_schema)
+    if field.type == "text":
+        out["maxLength"] = field.max_length or MAX_TEXT
+    if field.pattern:
+        out["pattern"] = field.pattern
+    if field.values:
+        out["enum"] = list(field.values) + ([] if field.required else [None])
+    if field.minimum is not None:
+        out["minimum"] = field.minimum
+    if field.maximum is not None:
+        out["maximum"] = field.maximum
+    if not field.required:
+        kinds = out["type"] if isinstance(out["type"], list) else [out["type"]]
+        out["type"] = [*kinds, "null"]
+    out["description"] = field.description
+    return out
+
+
+def payload_type(contract: Contract) -> Any:
+    """A msgspec type that decodes and checks a payload: one struct, or a union of structs tagged by event_type.
+
+    null and absent mean the same, except where the field is required. Timestamps must carry an offset.
+    """
+    if not contract.event_types:
+        return _struct(contract, contract.table, tag=None, required=frozenset(f.name for f in contract.fields if f.required))
+    always = {f.name for f in contract.fields if f.required}
+    structs = [_struct(contract, name, tag=name, required=frozenset(always | set(fields))) for name, fields in contract.event_types]
+    union = structs[0]
+    for struct in structs[1:]:
+        union = union | struct
+    return union
+
+
+def _struct(contract: Contract, name: str, tag: str | None, required: frozenset[str]) -> type:
+    fields = []
+    for field in contract.fields:
+        if tag is not None and field.name == "event_type":
+            continue
+        kind = _python_type(field)
+        fields.append((field.name, kind) if field.name in required else (field.name, kind | None, None))
+    fields.sort(key=len)  # those without a default come first
+    extra = {"tag_field": "event_type", "tag": tag} if tag is not None else {}
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=contract.refuses_unknown_fields, frozen=True, gc=False, **extra)
+
+
+def _python_type(field: Field) -> Any:
+    python = TYPES[field.type].python
+    if field.values:
+        return Literal[field.values]
+    if python is datetime.datetime:
+        return Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+    limits = {}
+    if python is str:
+        limits = {"max_length": field.max_length or MAX_TEXT, "pattern": field.pattern}
+    elif python in (int, float):
+        limits = {"ge": field.minimum, "le": field.maximum}
+        if python is int:
+            limits = {k: None if v is None else int(v) for k, v in limits.items()}
+    limits = {k: v for k, v in limits.items() if v is not None}
+    return Annotated[python, msgspec.Meta(**limits)] if limits else python
+
+
+def decimal_limits(contract: Contract) -> tuple[tuple[str, decimal.Decimal | None, decimal.Decimal | None], ...]:
+    """(name, min, max) of each decimal field: msgspec bounds int and float only, so callers check these themselves."""
+    as_decimal = lambda v: None if v is None else decimal.Decimal(str(v))  # noqa: E731
+    return tuple((f.name, as_decimal(f.minimum), as_decimal(f.maximum)) for f in contract.fields if f.type == "decimal")
+
+
+def expectations(contract: Contract, fields: tuple[Field, ...]) -> list[dict]:
+    """Checks in Great Expectations' terms ({type, kwargs}), in the order of the columns. `fields` are the table's
+    columns as stored (clean_fields() of an ingested contract, contract.fields otherwise)."""
+    checks: list[dict] = [{"type": "expect_table_columns_to_match_set", "kwargs": {"column_set": [f.name for f in fields], "exact_match": False}}]
+    for field in fields:
+        if field.required:
+            checks.append({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": field.name}})
+        if field.values:
+            checks.append({"type": "expect_column_values_to_be_in_set", "kwargs": {"column": field.name, "value_set": list(field.values)}})
+        if field.minimum is not None or field.maximum is not None:
+            bounds = {"min_value": field.minimum, "max_value": field.maximum}
+            checks.append({"type": "expect_column_values_to_be_between", "kwargs": {"column": field.name, **bounds}})
+        if field.unique:
+            checks.append({"type": "expect_column_values_to_be_unique", "kwargs": {"column": field.name}})
+    key = ["event_id"] if contract.is_ingested else list(contract.primary_key)
+    if len(key) == 1:
+        checks.append({"type": "expect_column_values_to_be_unique", "kwargs": {"column": key[0]}})
+    elif key:
+        checks.append({"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": key}})
+    return checks

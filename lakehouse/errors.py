@@ -1,0 +1,90 @@
+"""Errors and their exit codes: what went wrong, in one line, and what to do next, in the other.
+
+A code says the kind of failure to whoever has no access to the logs (Airflow, a shell script, a person). Codes are an
+interface: they are never renumbered. 0 is success, 1 a defect of ours, 2 a wrong command line.
+"""
+
+
+class LakehouseError(Exception):
+    """Something we can explain. `hint` is the next move, in the reader's own names."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class SettingsError(LakehouseError):
+    """A setting is missing or contradicts another one."""
+
+    exit_code = 3
+
+
+class NotInstalledError(LakehouseError):
+    """An edge's packages are absent; the hint says which extra brings them."""
+
+    exit_code = 4
+
+
+class ContractError(LakehouseError):
+    """A contract is malformed, unknown, or breaks its consumers."""
+
+    exit_code = 10
+
+
+class BadInputError(LakehouseError):
+    """What was handed in cannot be used; nothing was changed."""
+
+    exit_code = 11
+
+
+class BusyError(LakehouseError):
+    """Another process holds what only one may hold at a time."""
+
+    exit_code = 12
+
+
+class NotDurableError(LakehouseError):
+    """A record could not be made durable (disk full, bus and spool away); the sender still has it."""
+
+    exit_code = 13
+
+
+class CorruptError(LakehouseError):
+    """Stored bytes are not what was written."""
+
+    exit_code = 14
+
+
+class KeyGoneError(LakehouseError):
+    """A data key is destroyed: what it sealed cannot be read again, by design."""
+
+    exit_code = 15
+
+
+class QualityGateError(LakehouseError):
+    """A check failed; what comes after must not run."""
+
+    exit_code = 20
+
+
+class CommandFailedError(LakehouseError):
+    """A program that we started ended badly."""
+
+    exit_code = 21
+
+
+def require(module: str, extra: str):
+    """Import `module` where it is used, and answer its absence with the cure.
+
+    Raises NotInstalledError naming the extra.
+    """
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as absent:
+        raise NotInstalledError(
+            f"{module} is not installed", hint=f"pip install 'megacity-lakehouse[{extra}]', or run `make setup`"
+        ) from absent

@@ -1,0 +1,1 @@
+"""What keeps people safe: pseudonyms, seals, and what refinement does with each classification."""

@@ -1,0 +1,47 @@
+"""The only reader of the environment. Every option is a field here, and names who needs it.
+
+LAKEHOUSE_PROFILE chooses the storage once, in storage/open.py; no body branches on it. `docs/settings.md` is generated
+from this class.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All options, one typed field per LAKEHOUSE_* variable."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", extra="ignore", frozen=True)
+
+    profile: Literal["local", "gcp"] = Field("local", description="Where data lives: files on this machine, or Google Cloud.")
+    home: Path = Field(Path("var"), description="Local profile: the folder that holds the bus, the lake, the vault and the warehouse.")
+    contracts: Path = Field(
+        Path(__file__).resolve().parent.parent / "contracts", description="The folder of contracts; tests point it at an edited copy."
+    )
+
+    collector_host: str = Field("127.0.0.1", description="Address the collector listens on.")
+    collector_port: int = Field(8080, description="Port the collector listens on; 0 takes a free one.")
+    collector_max_body_bytes: int = Field(5 * 1024 * 1024, description="Largest request body, after decompression; larger ones get 413.")
+    collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
+
+    land_batch_events: int = Field(50_000, description="Events in one raw file at most.")
+    land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
+    refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")
+
+    redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
+
+    gcp_project: str | None = Field(None, description="gcp profile: the project.")
+    gcp_region: str = Field("asia-northeast3", description="gcp profile: the region; Seoul by default.")
+    gcp_bucket: str | None = Field(None, description="gcp profile: the bucket of the lake.")
+    gcp_kms_key: str | None = Field(None, description="gcp profile: full name of the Cloud KMS key that wraps data keys.")
+    vault_url: SecretStr | None = Field(None, description="gcp profile: SQLAlchemy URL of the vault's PostgreSQL.")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once. Tests that change the environment call `settings.cache_clear()`."""
+    return Settings()

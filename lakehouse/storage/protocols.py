@@ -1,0 +1,99 @@
+"""What the platform asks of storage: five small promises, and nothing else.
+
+memory.py keeps them in the slowest, most obvious way and is the definition of right; local.py and gcp.py are held to
+it by tests/conformance. Which one runs is decided once, in open.py.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One bus message as delivered. `id` is unique in its topic for ever; `handle` is what ack() takes back."""
+
+    id: str
+    data: bytes
+    handle: object
+
+
+class Bus(Protocol):
+    """At-least-once delivery. A message is delivered again until it is acknowledged."""
+
+    def publish(self, topic: str, messages: Sequence[bytes]) -> None:
+        """Return once every message is durable. Raises NotDurableError (nothing is promised of the batch then)."""
+
+    def pull(self, topic: str, subscription: str, max_messages: int, timeout_s: float) -> list[Message]:
+        """Up to `max_messages` not yet acknowledged by `subscription`; waits up to `timeout_s` for the first one."""
+
+    def ack(self, topic: str, subscription: str, messages: Sequence[Message]) -> None:
+        """Durably forget these for `subscription`."""
+
+    def close(self) -> None: ...
+
+
+class Files(Protocol):
+    """Whole files under relative paths. A file is either absent or complete, and durable once put() returns."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Create or replace. Raises NotDurableError where the disk is full."""
+
+    def get(self, path: str) -> bytes:
+        """Raises FileNotFoundError."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Paths that start with `prefix`, sorted."""
+
+    def delete(self, path: str) -> None:
+        """Absent files are not an error."""
+
+    def uri(self, path: str) -> str:
+        """The address by which DuckDB, Beam or BigQuery read it."""
+
+
+class TableStore(Protocol):
+    """Clean tables: partitioned by `dt`, appended in batches, each batch once."""
+
+    def append(self, table: str, rows: pa.Table, batch_id: str, counts: Mapping[str, int]) -> bool:
+        """Commit `rows` and `counts` in one atomic step. False, and no change, where `batch_id` is in already.
+        A column that the table lacks is added to it."""
+
+    def counts(self, table: str, batch_id: str) -> dict[str, int] | None:
+        """The counts a batch was committed with; None where it was not."""
+
+    def files(self, table: str, days: Collection[date] | None = None) -> list[str]:
+        """Addresses of the live Parquet files (of these days)."""
+
+    def schema(self, table: str) -> pa.Schema | None:
+        """None where the table does not exist yet."""
+
+    def version(self, table: str) -> int:
+        """Grows with every commit; -1 where the table does not exist."""
+
+    def days_changed_since(self, table: str, version: int) -> set[date]:
+        """Partitions that commits after `version` added to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectKey:
+    """A person as raw and clean know them: a random pseudonym and the key that seals what they sent."""
+
+    pid: str
+    key: bytes
+
+
+class Vault(Protocol):
+    """Pseudonyms and data keys. It holds no identifier in clear: a subject is found by a keyed digest."""
+
+    def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
+        """Pseudonym and key of each, made on first sight. The same subject always gets the same answer."""
+
+    def day_key(self, day: date) -> SubjectKey:
+        """For payloads about nobody: one key a day, so that their expiry is provable too. pid is `day:YYYY-MM-DD`."""
+
+    def keys(self, pids: Collection[str]) -> dict[str, bytes]:
+        """Data keys by pseudonym (or day pid). A destroyed or unknown one is absent from the answer."""
