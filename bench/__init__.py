@@ -1,0 +1,21 @@
+"""Speed as ratios to a named yardstick, measured in the same run (`make bench`). Never a time in a test."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the bench table. `target` is the least (or, where `at_most`, the largest) acceptable value; None: reported only."""
+
+    name: str
+    value: float
+    target: float | None = None
+    unit: str = "ratio"
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        if self.target is None:
+            return True
+        return self.value <= self.target if self.at_most else self.value >= self.target
