@@ -16,8 +16,8 @@ from lakehouse.errors import LakehouseError
 _errors = Console(stderr=True)
 
 
-def _app() -> typer.Typer:
-    app = typer.Typer(
+def app() -> typer.Typer:
+    commands = typer.Typer(
         help="MegaCity Lakehouse: collect, land, refine, check, model, serve. `lakehouse COMMAND --help` teaches each.",
         no_args_is_help=True,
         add_completion=False,
@@ -33,16 +33,16 @@ def _app() -> typer.Typer:
                 continue
             raise
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=point.name)
+            commands.add_typer(command, name=point.name)
         else:
-            app.command(point.name)(command)
-    return app
+            commands.command(point.name)(command)
+    return commands
 
 
 def main() -> None:
     """Run a command; answer an error we can explain with what went wrong, what to do next, and its exit code."""
     try:
-        _app()()
+        app()()
     except LakehouseError as error:
         _errors.print(f"[bold red]{type(error).__name__}[/] {error}", highlight=False, soft_wrap=True)
         if error.hint:

@@ -1,6 +1,6 @@
 """Contracts as Python sees them.
 
-    contracts/*.yaml → registry → model (frozen nouns) → project (pure functions) → every engine's schema
+contracts/*.yaml → registry → model (frozen nouns) → project (pure functions) → every engine's schema
 """
 
 from lakehouse.contracts.model import Contract, Field

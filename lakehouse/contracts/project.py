@@ -149,7 +149,9 @@ def decimal_limits(contract: Contract) -> tuple[tuple[str, decimal.Decimal | Non
 def expectations(contract: Contract, fields: tuple[Field, ...]) -> list[dict]:
     """Checks in Great Expectations' terms ({type, kwargs}), in the order of the columns. `fields` are the table's
     columns as stored (clean_fields() of an ingested contract, contract.fields otherwise)."""
-    checks: list[dict] = [{"type": "expect_table_columns_to_match_set", "kwargs": {"column_set": [f.name for f in fields], "exact_match": False}}]
+    checks: list[dict] = [
+        {"type": "expect_table_columns_to_match_set", "kwargs": {"column_set": [f.name for f in fields], "exact_match": False}}
+    ]
     for field in fields:
         if field.required:
             checks.append({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": field.name}})

@@ -79,7 +79,9 @@ class Registry:
         except ContractError as error:
             raise ContractError(f"{where}: {error}", hint=error.hint) from error
         except (KeyError, TypeError, ValueError) as error:
-            raise ContractError(f"{where}: {type(error).__name__}: {error}", hint="compare with contracts/exams/events.odcs.yaml") from error
+            raise ContractError(
+                f"{where}: {type(error).__name__}: {error}", hint="compare with contracts/exams/events.odcs.yaml"
+            ) from error
 
     def _build(self, doc: dict, where: str) -> Contract:
         schema = doc["schema"][0]
@@ -132,20 +134,26 @@ class Registry:
                 )
             )
             if name in self.vocabulary:
-                raise ContractError(f"{name!r} is described here and in the vocabulary", hint="keep the vocabulary's, and list the name only")
+                raise ContractError(
+                    f"{name!r} is described here and in the vocabulary", hint="keep the vocabulary's, and list the name only"
+                )
         else:
             field = self.word(name)
             if prop.get("description"):
                 # What a shared field means in this one dataset may be said more closely; its type and class may not change.
                 field = field.also(description=prop["description"])
         references = [r["to"] for r in prop.get("relationships", ())]
-        return field.also(required=bool(prop.get("required")), unique=bool(prop.get("unique")), references=references[0] if references else None)
+        return field.also(
+            required=bool(prop.get("required")), unique=bool(prop.get("unique")), references=references[0] if references else None
+        )
 
     def _refuse_fields_described_twice(self) -> None:
         inline = Counter(f.name for c in self for f in c.fields if f.name not in self.vocabulary)
         twice = sorted(name for name, count in inline.items() if count > 1)
         if twice:
-            raise ContractError(f"{', '.join(twice)}: described in more than one contract", hint="move the description to contracts/vocabulary.yaml")
+            raise ContractError(
+                f"{', '.join(twice)}: described in more than one contract", hint="move the description to contracts/vocabulary.yaml"
+            )
 
 
 def _vocabulary(path: Path) -> dict[str, Field]:
@@ -180,7 +188,9 @@ def _checked(field: Field) -> Field:
     if field.type not in TYPES:
         raise ContractError(f"{field.name}: unknown type {field.type!r}", hint=f"use one of {', '.join(TYPES)}")
     if field.classification not in CLASSIFICATIONS:
-        raise ContractError(f"{field.name}: unknown classification {field.classification!r}", hint=f"use one of {', '.join(CLASSIFICATIONS)}")
+        raise ContractError(
+            f"{field.name}: unknown classification {field.classification!r}", hint=f"use one of {', '.join(CLASSIFICATIONS)}"
+        )
     if field.treatment not in TREATMENTS:
         raise ContractError(f"{field.name}: unknown treatment {field.treatment!r}", hint=f"use one of {', '.join(TREATMENTS)}")
     if field.treatment == "keep" and field.classification not in KEPT_BY_DEFAULT:

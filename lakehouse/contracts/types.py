@@ -56,4 +56,12 @@ TYPES: dict[str, Spelling] = {
 }
 
 # What an inline property of a contract may say, in the standard's own words.
-FROM_ODCS = {"string": "text", "integer": "integer", "number": "float", "boolean": "boolean", "timestamp": "timestamp", "date": "date", "array": "text_list"}
+FROM_ODCS = {
+    "string": "text",
+    "integer": "integer",
+    "number": "float",
+    "boolean": "boolean",
+    "timestamp": "timestamp",
+    "date": "date",
+    "array": "text_list",
+}

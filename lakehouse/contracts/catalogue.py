@@ -1,0 +1,103 @@
+"""The catalogue: a page a contract, and pages of the settings, commands and words, all as Markdown text.
+
+Pure functions; generate.py writes what they return.
+"""
+
+from lakehouse.contracts.model import Contract, Field
+from lakehouse.contracts.project import clean_fields
+from lakehouse.contracts.registry import Registry
+from lakehouse.contracts.types import TYPES
+
+_LAYERS = {
+    "stream": "Streams (HTTP events)",
+    "table": "Source tables",
+    "curated": "Facts, dimensions and marts",
+    "features": "Features",
+    "monitoring": "Monitoring",
+    "envelope": "Platform",
+    "dead_letter": "Platform",
+}
+
+
+def index_page(contracts: Registry) -> str:
+    lines = ["# Catalogue", "", "Every dataset, from its contract. One page each; the [vocabulary](vocabulary.md) has every field."]
+    for title in dict.fromkeys(_LAYERS.values()):
+        members = [c for c in contracts if _LAYERS[c.layer] == title]
+        if not members:
+            continue
+        lines += ["", f"## {title}", "", "| dataset | what a row is | owner | fresh within |", "| --- | --- | --- | --- |"]
+        lines += [f"| [{c.id}]({c.id}.md) | {c.description} | {c.owner} | {_freshness(c)} |" for c in sorted(members, key=lambda c: c.id)]
+    return "\n".join(lines) + "\n"
+
+
+def contract_page(contract: Contract, contracts: Registry) -> str:
+    lines = [f"# {contract.id}", "", f"{contract.purpose} {contract.description}", ""]
+    facts = [
+        ("version", contract.version),
+        ("layer", contract.layer),
+        ("table", contract.table),
+        ("owner", contract.owner),
+        ("fresh within", _freshness(contract)),
+        ("about", f"the person in `{contract.subject}`" if contract.subject else "nobody"),
+        ("partitioned by the business day of", f"`{contract.event_time}`" if contract.event_time else ""),
+        ("grain", ", ".join(f"`{k}`" for k in contract.primary_key)),
+        (
+            "unknown fields",
+            ("refused" if contract.refuses_unknown_fields else "kept in sealed raw, reported as drift") if contract.is_ingested else "",
+        ),
+        ("written in", f"`contracts/{contract.path}`"),
+    ]
+    lines += ["| | |", "| --- | --- |"] + [f"| {k} | {v} |" for k, v in facts if v]
+    if contract.event_types:
+        lines += ["", "## Event types", "", "| event_type | requires, beside what is always required |", "| --- | --- |"]
+        lines += [f"| `{name}` | {', '.join(f'`{f}`' for f in required)} |" for name, required in contract.event_types]
+    lines += ["", "## Fields" if not contract.is_ingested else "## Payload", "", *_field_table(contract.fields, contract.is_ingested)]
+    if contract.is_ingested:
+        lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False)]
+    return "\n".join(lines) + "\n"
+
+
+def _field_table(fields: tuple[Field, ...], with_treatment: bool) -> list[str]:
+    head = ["field", "type", "required", "classification", *(["in clean"] if with_treatment else []), "meaning"]
+    rows = [f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |"]
+    for f in fields:
+        cells = [f"`{f.name}`", f"{f.type} ({TYPES[f.type].bigquery})", "yes" if f.required else "", f.classification]
+        if with_treatment:
+            cells.append({"keep": "as it is", "drop": "dropped"}.get(f.treatment, f"`{f.becomes}` ({f.treatment})"))
+        rows.append(f"| {' | '.join([*cells, f.description + _limits(f)])} |")
+    return rows
+
+
+def _limits(field: Field) -> str:
+    said = []
+    if field.values:
+        said.append("one of " + ", ".join(f"`{v}`" for v in field.values))
+    if field.minimum is not None or field.maximum is not None:
+        said.append(f"{'' if field.minimum is None else field.minimum} to {'' if field.maximum is None else field.maximum}".strip())
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def vocabulary_page(contracts: Registry) -> str:
+    users: dict[str, list[str]] = {}
+    for contract in contracts:
+        for name in contract.names:
+            users.setdefault(name, []).append(contract.id)
+    lines = [
+        "# Vocabulary",
+        "",
+        "Every field name of the platform, once.",
+        "",
+        "| field | type | classification | meaning | used by |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, f in sorted(contracts.vocabulary.items()):
+        used = ", ".join(f"[{c}]({c}.md)" for c in users.get(name, ()))
+        lines.append(f"| `{name}` | {f.type} | {f.classification} | {f.description}{_limits(f)} | {used} |")
+    return "\n".join(lines) + "\n"
+
+
+def _freshness(contract: Contract) -> str:
+    minutes = contract.freshness_minutes
+    if minutes is None:
+        return ""
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 1440} d" if minutes % 1440 == 0 else f"{minutes // 60} h"
