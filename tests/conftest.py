@@ -1,0 +1,25 @@
+"""What every test shares: the repository's root, a lake of its own, and settings read anew."""
+
+from pathlib import Path
+
+import pytest
+
+from lakehouse.settings import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty LAKEHOUSE_HOME, seen by this process and by those it starts."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(folder))
+    settings.cache_clear()
+    yield folder
+    settings.cache_clear()
