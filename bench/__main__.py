@@ -1,0 +1,38 @@
+"""`make bench`: every ratio in one run, as a table. `python -m bench NAME…` runs some of them.
+
+A run that misses a target exits 20, so that it can stand in a pipeline.
+"""
+
+import importlib
+import sys
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+BENCHES = ("refine", "collector", "growth", "online_features")
+
+
+def main(names: list[str]) -> int:
+    unknown = sorted(set(names) - set(BENCHES))
+    if unknown:
+        print(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    console, progress = Console(), Console(stderr=True)
+    table = Table("bench", "what", "measured", "target", "met", "note", title="Speed, as ratios measured in this run")
+    missed = 0
+    for name in names or BENCHES:
+        progress.print(f"[bold]{name}[/] …")
+        started = time.monotonic()
+        for row in importlib.import_module(f"bench.{name}").rows():
+            missed += not row.is_met
+            target = "" if row.target is None else f"{'at most' if row.at_most else 'at least'} {row.target:g}"
+            met = "" if row.target is None else "yes" if row.is_met else "[bold red]NO[/]"
+            table.add_row(name, row.name, f"{row.value:,.3g} {row.unit}", target, met, row.note)
+        progress.print(f"[bold]{name}[/] done in {time.monotonic() - started:.0f} s")
+    console.print(table)
+    return 20 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
