@@ -1,0 +1,71 @@
+"""Making bytes survive: the few file system calls that segment_log.py and local.py share.
+
+    write_file: temp name ─▶ fsync ─▶ rename ─▶ fsync of the folder
+
+A rename is atomic but not durable; the folder's own fsync makes it so.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lakehouse.errors import NotDurableError
+
+TEMPORARY = ".tmp-"
+"""What the name of a file that is still being written starts with. Such a name is never listed."""
+
+
+@contextmanager
+def not_durable(what: str) -> Iterator[None]:
+    """Answer a failing disk with NotDurableError: whoever asked still has the record."""
+    try:
+        yield
+    except OSError as error:
+        # The path in an OSError is ours, its data never is; errno alone says what to do.
+        raise NotDurableError(
+            f"{what}: {os.strerror(error.errno) if error.errno else type(error).__name__}",
+            hint="free disk space under LAKEHOUSE_HOME (`df -h`), then send it again: nothing of it was kept",
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path) -> None:
+    """Create `folder` and its parents, durably; cheap where it is there already."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """os.write until everything is written: it may write less than it was given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Create or replace `path` in one durable step. Raises OSError, and then `path` is as it was."""
+    make_folder(path.parent)
+    temporary = path.parent / f"{TEMPORARY}{os.urandom(8).hex()}"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)

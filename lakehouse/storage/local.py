@@ -1,0 +1,122 @@
+"""Storage on one machine: the bus is a segment log, a file is a file.
+
+Bus   ─▶ <root>/<topic>/*.seg        (segment_log.py)
+Files ─▶ <root>/<path>               (temp name, fsync, rename)
+"""
+
+import os
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from lakehouse.errors import BadInputError
+from lakehouse.storage import segment_log
+from lakehouse.storage.durable import TEMPORARY, not_durable, sync_folder, write_file
+from lakehouse.storage.protocols import Message
+
+ACK_DEADLINE_S = 600.0  # Pub/Sub's longest
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
+
+
+def checked_name(name: str) -> str:
+    """A topic or subscription name. Raises BadInputError where it would not be one on Pub/Sub, or would leave its folder."""
+    if not _NAME.fullmatch(name):
+        raise BadInputError(f"{name!r} is no name of a topic or subscription", hint="use letters, digits, dots, dashes; a letter first")
+    return name
+
+
+def checked_path(path: str) -> str:
+    """A relative path of `Files`. Raises BadInputError where it is not one."""
+    parts = path.split("/")
+    if not path or "\0" in path or any(p in ("", ".", "..") or p.startswith(TEMPORARY) for p in parts):
+        raise BadInputError(f"{path!r} is no path of a file here", hint="give a relative path such as exams/raw/events/part.parquet")
+    return path
+
+
+class LocalBus:
+    """Bus over one segment log a topic. Threads may share it; processes open their own."""
+
+    def __init__(self, root: Path, ack_deadline_s: float = ACK_DEADLINE_S, segment_bytes: int = segment_log.SEGMENT_BYTES) -> None:
+        self._root = root
+        self._ack_deadline_s = ack_deadline_s
+        self._segment_bytes = segment_bytes
+        self._mutex = threading.Lock()
+        self._appenders: dict[tuple[int, str], segment_log.Appender] = {}
+        self._consumers: dict[tuple[int, str, str], segment_log.Consumer] = {}
+
+    def publish(self, topic: str, messages: Sequence[bytes]) -> None:
+        """Raises NotDurableError, BadInputError."""
+        key = (os.getpid(), topic)  # a forked child must not write into its parent's segment
+        appender = self._appenders.get(key)
+        if appender is None:
+            with self._mutex:
+                appender = self._appenders.setdefault(key, segment_log.Appender(self._root / checked_name(topic), self._segment_bytes))
+        appender.append(messages)
+
+    def pull(self, topic: str, subscription: str, max_messages: int, timeout_s: float) -> list[Message]:
+        """Raises BusyError where another process reads this subscription."""
+        return self._consumer(topic, subscription).pull(max_messages, timeout_s)
+
+    def ack(self, topic: str, subscription: str, messages: Sequence[Message]) -> None:
+        """Raises NotDurableError; then the messages come again."""
+        self._consumer(topic, subscription).ack(messages)
+
+    def _consumer(self, topic: str, subscription: str) -> segment_log.Consumer:
+        key = (os.getpid(), topic, subscription)
+        with self._mutex:
+            if key not in self._consumers:
+                folder = self._root / checked_name(topic)
+                self._consumers[key] = segment_log.Consumer(folder, checked_name(subscription), self._ack_deadline_s)
+            return self._consumers[key]
+
+    def topics(self) -> list[str]:
+        """Topics that anything was ever published to, or read from."""
+        return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
+
+    def trim(self, topic: str) -> int:
+        """Delete what every subscription has acknowledged; returns the number of segments freed."""
+        folder = self._root / checked_name(topic)
+        return segment_log.trim(folder) if folder.is_dir() else 0
+
+    def close(self) -> None:
+        """Give up the segments and the subscriptions; what is unacknowledged goes to whoever reads next."""
+        with self._mutex:
+            for end in (*self._appenders.values(), *self._consumers.values()):
+                end.close()
+            self._appenders, self._consumers = {}, {}
+
+
+class LocalFiles:
+    """Files below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+
+    def put(self, path: str, data: bytes) -> None:
+        """Raises NotDurableError where the disk is full; the file is then as it was."""
+        with not_durable(f"{path} could not be written"):
+            write_file(self._root / checked_path(path), data)
+
+    def get(self, path: str) -> bytes:
+        """Raises FileNotFoundError."""
+        return (self._root / checked_path(path)).read_bytes()
+
+    def list(self, prefix: str) -> list[str]:
+        folder = self._root / prefix.rpartition("/")[0]
+        found = []
+        for where, _, names in os.walk(folder):
+            below = Path(where).relative_to(self._root).as_posix()
+            found += [name if below == "." else f"{below}/{name}" for name in names if not name.startswith(TEMPORARY)]
+        return sorted(path for path in found if path.startswith(prefix))
+
+    def delete(self, path: str) -> None:
+        target = self._root / checked_path(path)
+        try:
+            target.unlink()
+        except FileNotFoundError:
+            return
+        sync_folder(target.parent)
+
+    def uri(self, path: str) -> str:
+        return str(self._root / checked_path(path))

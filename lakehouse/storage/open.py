@@ -1,0 +1,62 @@
+"""Settings → storage: the one place where the profile is chosen. Nobody else asks which it is.
+
+LAKEHOUSE_PROFILE=local ─▶ local.py, delta.py, a vault in SQLite
+LAKEHOUSE_PROFILE=gcp   ─▶ gcp.py, delta.py on gs://, a vault in PostgreSQL under Cloud KMS
+"""
+
+from lakehouse.errors import SettingsError
+from lakehouse.places import Home
+from lakehouse.privacy.vault import KeyFile, SqlVault, sqlite_engine
+from lakehouse.settings import Settings
+from lakehouse.storage.local import LocalBus, LocalFiles
+from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
+
+
+def open_bus(settings: Settings) -> Bus:
+    if settings.profile == "gcp":
+        from lakehouse.storage.gcp import PubSubBus
+
+        return PubSubBus(_needed(settings, "gcp_project"))
+    return LocalBus(Home(settings.home).bus)
+
+
+def open_spool(settings: Settings) -> LocalBus:
+    """The collector's spool, a local bus in every profile: what the bus could not take waits here, topic by topic."""
+    return LocalBus(Home(settings.home).spool)
+
+
+def open_files(settings: Settings) -> Files:
+    if settings.profile == "gcp":
+        from lakehouse.storage.gcp import GcsFiles
+
+        return GcsFiles(_needed(settings, "gcp_project"), _needed(settings, "gcp_bucket"))
+    return LocalFiles(Home(settings.home).lake)
+
+
+def open_tables(settings: Settings) -> TableStore:
+    from lakehouse.storage.delta import DeltaTables
+
+    home = Home(settings.home)
+    root = f"gs://{_needed(settings, 'gcp_bucket')}" if settings.profile == "gcp" else str(home.lake.absolute())
+    return DeltaTables(root, home.locks)
+
+
+def open_vault(settings: Settings) -> Vault:
+    if settings.profile == "gcp":
+        import sqlalchemy
+
+        from lakehouse.storage.gcp import KmsKey
+
+        url = _needed(settings, "vault_url").get_secret_value()
+        return SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
+    home = Home(settings.home)
+    return SqlVault(sqlite_engine(home.vault / "vault.sqlite"), KeyFile(home.vault / "master.key"))
+
+
+def _needed(settings: Settings, name: str):
+    value = getattr(settings, name)
+    if value is None:
+        raise SettingsError(
+            f"LAKEHOUSE_{name.upper()} is not set", hint=f"the gcp profile needs it: {type(settings).model_fields[name].description}"
+        )
+    return value

@@ -1,0 +1,131 @@
+"""One segment: a file of records that a single process appends to, and anyone may read while it grows.
+
+    [magic 4][length 4][crc 4][data] [magic 4][length 4][crc 4][data] … [half a record, if the writer was killed]
+
+The checksum covers the segment's name and the record's place as well as its data, so bytes that merely look like a
+record (a message may hold anything) never pass for one. The writer holds a lock on the file for as long as it writes:
+a reader that meets an incomplete record knows by the lock whether to wait for the rest or to leave it.
+"""
+
+import fcntl
+import os
+import struct
+import time
+import zlib
+from pathlib import Path
+
+from lakehouse.storage.durable import sync_folder, write_all
+
+SUFFIX = ".seg"
+HEADER = struct.Struct("<4sII")
+_PLACE = struct.Struct("<QI")
+_MAGIC = b"MCL1"
+MAX_RECORD_BYTES = 256 * 1024 * 1024
+
+
+def _checksum(seed: int, offset: int, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(_PLACE.pack(offset, len(data)), seed))
+
+
+class SegmentWriter:
+    """A segment being written. Not safe for threads: segment_log.Appender lets one in at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError where the disk is full."""
+        self.name = f"{time.time_ns():020d}-{os.urandom(4).hex()}"
+        self.path = folder / f"{self.name}{SUFFIX}"
+        self.size = 0
+        self._seed = zlib.crc32(self.name.encode())
+        # The name ends in .seg only once the lock is held: a reader must never take a newborn segment for a dead one.
+        newborn = self.path.with_suffix(".new")
+        self._fd = os.open(newborn, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            newborn.rename(self.path)
+            sync_folder(folder)
+        except OSError:
+            os.close(self._fd)
+            newborn.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+            raise
+
+    def append(self, records: list[bytes]) -> None:
+        """Write all and make them durable with one fsync.
+
+        Raises OSError; then the segment ends where it ended before, and must not be written again: a reader may have
+        gone past that end already, so that the same offsets may not get other records.
+        """
+        parts, offset = [], self.size
+        for data in records:
+            parts += (HEADER.pack(_MAGIC, len(data), _checksum(self._seed, offset, data)), data)
+            offset += HEADER.size + len(data)
+        try:
+            write_all(self._fd, b"".join(parts))
+            os.fdatasync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.size = offset
+
+    def close(self) -> None:
+        """Give up the lock; a segment in which nothing was ever kept disappears."""
+        if self.size == 0:
+            self.path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+
+class SegmentReader:
+    """A segment being read. `damaged_bytes` counts what had to be left out between two good records."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises FileNotFoundError where it has been trimmed."""
+        self._seed = zlib.crc32(path.stem.encode())
+        self._fd = os.open(path, os.O_RDONLY)
+        self.damaged_bytes = 0
+
+    def has_writer(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        return False
+
+    def read(self, offset: int) -> bytes | None:
+        """The record that starts exactly here; None where there is no whole and sound one."""
+        header = os.pread(self._fd, HEADER.size, offset)
+        if len(header) < HEADER.size:
+            return None
+        magic, length, checksum = HEADER.unpack(header)
+        if magic != _MAGIC or length > MAX_RECORD_BYTES:
+            return None
+        data = os.pread(self._fd, length, offset + HEADER.size)
+        return data if len(data) == length and _checksum(self._seed, offset, data) == checksum else None
+
+    def next(self, offset: int) -> tuple[int, bytes] | None:
+        """The first record at or after `offset`, with its place; None where the segment holds no more (for now)."""
+        written = self.has_writer()  # asked first: what is written before the writer leaves must still be seen
+        data = self.read(offset)
+        if data is not None:
+            return offset, data
+        return None if written else self._after_damage(offset)
+
+    def _after_damage(self, offset: int) -> tuple[int, bytes] | None:
+        """A bad sector must not cost the acknowledged records behind it: look for the next one that checks out."""
+        rest = os.pread(self._fd, max(0, os.fstat(self._fd).st_size - offset), offset)
+        at = rest.find(_MAGIC, 1)
+        while at > 0:
+            data = self.read(offset + at)
+            if data is not None:
+                self.damaged_bytes += at
+                return offset + at, data
+            at = rest.find(_MAGIC, at + 1)
+        return None
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def segments(folder: Path) -> list[str]:
+    """Names of the folder's segments, oldest first."""
+    return sorted(name.removesuffix(SUFFIX) for name in os.listdir(folder) if name.endswith(SUFFIX))
