@@ -6,9 +6,13 @@ interface: they are never renumbered. 0 is success, 1 a defect of ours, 2 a wron
 
 
 class LakehouseError(Exception):
-    """Something we can explain. `hint` is the next move, in the reader's own names."""
+    """Something we can explain. `hint` is the next move, in the reader's own names.
+
+    `is_final`: trying the same again would only give the same answer, so that a scheduler should not.
+    """
 
     exit_code = 1
+    is_final = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -19,24 +23,28 @@ class SettingsError(LakehouseError):
     """A setting is missing or contradicts another one."""
 
     exit_code = 3
+    is_final = True
 
 
 class NotInstalledError(LakehouseError):
     """An edge's packages are absent; the hint says which extra brings them."""
 
     exit_code = 4
+    is_final = True
 
 
 class ContractError(LakehouseError):
     """A contract is malformed, unknown, or breaks its consumers."""
 
     exit_code = 10
+    is_final = True
 
 
 class BadInputError(LakehouseError):
     """What was handed in cannot be used; nothing was changed."""
 
     exit_code = 11
+    is_final = True
 
 
 class BusyError(LakehouseError):
@@ -55,24 +63,32 @@ class CorruptError(LakehouseError):
     """Stored bytes are not what was written."""
 
     exit_code = 14
+    is_final = True
 
 
 class KeyGoneError(LakehouseError):
     """A data key is destroyed: what it sealed cannot be read again, by design."""
 
     exit_code = 15
+    is_final = True
 
 
 class QualityGateError(LakehouseError):
     """A check failed; what comes after must not run."""
 
     exit_code = 20
+    is_final = True
 
 
 class CommandFailedError(LakehouseError):
     """A program that we started ended badly."""
 
     exit_code = 21
+
+
+def final_exit_codes() -> frozenset[int]:
+    """The codes after which a retry is in vain; 2 (a wrong command line) is one of them."""
+    return frozenset({2} | {kind.exit_code for kind in LakehouseError.__subclasses__() if kind.is_final})
 
 
 def require(module: str, extra: str):

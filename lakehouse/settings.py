@@ -4,6 +4,7 @@ LAKEHOUSE_PROFILE chooses the storage once, in storage/open.py; no body branches
 from this class.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -45,3 +46,9 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The process's settings, read once. Tests that change the environment call `settings.cache_clear()`."""
     return Settings()
+
+
+def child_environment(without_prefix: str = "", **own: str) -> dict[str, str]:
+    """The environment for a program that we start: ours, less the names of that prefix, with `own` on top."""
+    inherited = os.environ.items()  # noqa: TID251 - handed on, and read nowhere else
+    return {name: value for name, value in inherited if not (without_prefix and name.startswith(without_prefix))} | own

@@ -1,0 +1,265 @@
+"""Airflow on this machine, with as little of it as a real run needs (`make airflow`, and `lakehouse demo`).
+
+    local.py ─┬▶ airflow scheduler        decides what runs, and runs it (LocalExecutor)
+              ├▶ airflow dag-processor    reads dags/
+              └▶ airflow api-server       the UI, and the door at which running tasks report
+
+Everything it knows lies under <home>/airflow: airflow.cfg (written anew at each start, for the port may differ),
+secrets.json, the database, and a log for each process and each task. It listens on 127.0.0.1 alone, with a password of
+its own. There is no triggerer, for no DAG here waits on one. `AIRFLOW_HOME=<home>/airflow airflow …` talks to the same
+installation.
+
+Exit codes: 0 stopped on request, 12 this home's Airflow is open already, 21 a process of Airflow's ended by itself.
+"""
+
+import argparse
+import configparser
+import ctypes
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from lakehouse.errors import BusyError, CommandFailedError, LakehouseError
+from lakehouse.places import Home
+from lakehouse.settings import child_environment, settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+AIRFLOW = str(Path(sys.executable).with_name("airflow"))
+COMPONENTS = ("scheduler", "dag-processor", "api-server")
+START_LIMIT_S = 300  # 10 s on an idle machine; a busy one has been seen to take 136
+STOP_LIMIT_S = 20
+_PR_SET_PDEATHSIG = 1
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine, never by a proxy
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _arguments().parse_args(argv)
+    home = Home(settings().home.resolve())
+    try:
+        with _sole_owner(home):
+            return _serve(home, arguments)
+    except LakehouseError as error:
+        print(f"{type(error).__name__}: {error}\n  next: {error.hint}", file=sys.stderr)
+        return error.exit_code
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Airflow on this machine, in the foreground; Ctrl-C stops it.")
+    parser.add_argument("--port", type=int, default=0, help="port of the UI and API; 0, the default, takes a free one")
+    parser.add_argument("--ready-file", type=Path, help="written once Airflow is healthy: JSON with url, user and password")
+    parser.add_argument("--dags", type=Path, default=PROJECT / "dags", help="the folder of DAGs")
+    return parser
+
+
+def _serve(home: Home, arguments: argparse.Namespace) -> int:
+    """Start, say where it is, wait. Returns 0 after SIGINT or SIGTERM; raises CommandFailedError when a process ends."""
+    stop = _signals_to_stop()
+    port = arguments.port or _free_port()
+    login = configure(home, arguments.dags.resolve(), port)
+    environment = child_environment("AIRFLOW_", **_own_environment(home))
+    _say("Airflow starts (about 15 s; longer on a busy machine) …")
+    _migrate(home, environment)
+    children = {name: _start(name, home, environment) for name in COMPONENTS}
+    try:
+        if not _wait_until_healthy(login["url"], children, home, stop):
+            return 0
+        _announce(login, arguments.ready_file)
+        while not stop():
+            _require_alive(children, home)
+            time.sleep(0.2)
+        return 0
+    finally:
+        _stop(children)
+        if arguments.ready_file:
+            arguments.ready_file.unlink(missing_ok=True)
+
+
+def _own_environment(home: Home) -> dict[str, str]:
+    """Tasks report to this machine, so that a proxy, where one is set, must not be asked."""
+    here = "127.0.0.1,localhost"
+    return {"AIRFLOW_HOME": str(home.airflow), "LAKEHOUSE_HOME": str(home.root), "NO_PROXY": here, "no_proxy": here}
+
+
+def configure(home: Home, dags: Path, port: int) -> dict[str, str]:
+    """Write airflow.cfg and the password file; returns {url, user, password}. Secrets survive from start to start."""
+    home.airflow.mkdir(parents=True, exist_ok=True)
+    known = _secrets(home.airflow / "secrets.json")
+    url = f"http://127.0.0.1:{port}"
+    passwords = home.airflow / "passwords.json"
+    _write_private(passwords, json.dumps({"admin": known["password"]}))
+    config = configparser.RawConfigParser()
+    config.read_dict(
+        {
+            "core": {
+                "dags_folder": dags,
+                "executor": "LocalExecutor",
+                "parallelism": 2,
+                "load_examples": False,
+                "dags_are_paused_at_creation": False,
+                "fernet_key": known["fernet_key"],
+                "simple_auth_manager_users": "admin:admin",
+                "simple_auth_manager_passwords_file": passwords,
+                "execution_api_server_url": f"{url}/execution/",
+            },
+            "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow / 'airflow.db'}"},
+            "logging": {"base_log_folder": home.airflow / "logs"},
+            "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1, "secret_key": known["api_key"]},
+            "api_auth": {"jwt_secret": known["jwt_secret"]},
+            "scheduler": {"scheduler_idle_sleep_time": 0.5},
+            "dag_processor": {"parsing_processes": 1},
+            "usage_data_collection": {"enabled": False},
+        }
+    )
+    with _private(home.airflow / "airflow.cfg") as file:
+        config.write(file)
+    return {"url": url, "user": "admin", "password": known["password"]}
+
+
+def _secrets(path: Path) -> dict[str, str]:
+    if not path.exists():
+        from cryptography.fernet import Fernet
+
+        made = {name: secrets.token_urlsafe(48) for name in ("api_key", "jwt_secret")}
+        made |= {"password": secrets.token_urlsafe(9), "fernet_key": Fernet.generate_key().decode()}
+        _write_private(path, json.dumps(made))
+    return json.loads(path.read_text())
+
+
+def _private(path: Path):
+    """The file, opened for writing, readable by its owner alone."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
+
+
+def _write_private(path: Path, text: str) -> None:
+    with _private(path) as file:
+        file.write(text)
+
+
+def _migrate(home: Home, environment: dict[str, str]) -> None:
+    """Make the database, or bring it to this version of Airflow; nothing to do where that has been done (5 s saved)."""
+    from importlib.metadata import version
+
+    stamp = home.airflow / "migrated"
+    if (home.airflow / "airflow.db").exists() and stamp.exists() and stamp.read_text() == version("apache-airflow"):
+        return
+    log = home.airflow / "migrate.log"
+    with log.open("w") as file:
+        done = subprocess.run([AIRFLOW, "db", "migrate"], env=environment, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise CommandFailedError(
+            f"`airflow db migrate` ended with {done.returncode}", hint=f"read {log}; or delete {home.airflow} to start anew"
+        )
+    stamp.write_text(version("apache-airflow"))
+
+
+def _start(component: str, home: Home, environment: dict[str, str]) -> subprocess.Popen:
+    """In a session of its own, for Airflow's processes leave their children behind when only the parent is told to stop."""
+    with (home.airflow / f"{component}.log").open("w") as log:
+        return subprocess.Popen(
+            [AIRFLOW, component],
+            env=environment,
+            cwd=PROJECT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+
+
+def _end_with_parent() -> None:
+    """In the child: end when this launcher is killed outright (on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stop(children: dict[str, subprocess.Popen]) -> None:
+    """Ask every process group to end, wait, and end what is left."""
+    for how, limit_s in ((signal.SIGTERM, STOP_LIMIT_S), (signal.SIGKILL, 5)):
+        for child in children.values():
+            try:
+                os.killpg(child.pid, how)
+            except ProcessLookupError:
+                continue  # the whole group is gone already
+        deadline = time.monotonic() + limit_s
+        for child in children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                continue  # SIGKILL comes next
+
+
+def _wait_until_healthy(url: str, children: dict[str, subprocess.Popen], home: Home, stop) -> bool:
+    """True once scheduler and DAG processor beat, as the API tells; False where a signal came first."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while not stop():
+        _require_alive(children, home)
+        if _is_healthy(url):
+            return True
+        if time.monotonic() > deadline:
+            raise CommandFailedError(f"Airflow was not healthy after {START_LIMIT_S} s", hint=f"read the logs in {home.airflow}")
+        time.sleep(0.3)
+    return False
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        with _DIRECT.open(f"{url}/api/v2/monitor/health", timeout=5) as answer:
+            health = json.load(answer)
+    except (OSError, ValueError):
+        return False  # not listening yet
+    return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+
+def _require_alive(children: dict[str, subprocess.Popen], home: Home) -> None:
+    for name, child in children.items():
+        if child.poll() is not None:
+            raise CommandFailedError(f"airflow {name} ended with {child.returncode}", hint=f"read {home.airflow / name}.log")
+
+
+def _announce(login: dict[str, str], ready_file: Path | None) -> None:
+    if ready_file:
+        _write_private(part := ready_file.with_suffix(".part"), json.dumps(login))
+        part.rename(ready_file)
+    _say(f"Airflow is open at {login['url']}   user {login['user']}   password {login['password']}   (Ctrl-C stops it)")
+
+
+def _signals_to_stop():
+    """From now on SIGINT and SIGTERM only set a mark, so that the children are always stopped in order."""
+    asked = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.append(True))
+    return lambda: bool(asked)
+
+
+@contextmanager
+def _sole_owner(home: Home):
+    home.locks.mkdir(parents=True, exist_ok=True)
+    with (home.locks / "airflow").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise BusyError(f"{home.airflow} is open already", hint="stop the other one, or use another LAKEHOUSE_HOME") from held
+        yield
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
