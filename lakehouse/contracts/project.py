@@ -17,6 +17,11 @@ from lakehouse.contracts.types import TYPES
 # Before every clean row's own fields; the envelope gives them.
 CLEAN_PREFIX = ("event_id", "event_key", "zone_id", "org_id", "received_at", "contract_version")
 
+# What a decimal looks like where it is sent as text; DECIMAL(18,6) holds it.
+DECIMAL_TEXT = r"^-?[0-9]{1,12}(\.[0-9]{1,18})?\Z"
+_DECIMAL = (-999_999_999_999.0, 999_999_999_999.0)
+_INT64 = (-(2**63), 2**63 - 1)
+
 
 def clean_fields(contract: Contract, words: dict[str, Field]) -> tuple[Field, ...]:
     """The columns of a clean table, in order: the envelope's, then the contract's own after their treatment, then dt.
@@ -129,19 +134,38 @@ def _python_type(field: Field) -> Any:
         return Literal[field.values]
     if python is datetime.datetime:
         return Annotated[datetime.datetime, msgspec.Meta(tz=True)]
-    limits = {}
+    if python is decimal.Decimal:
+        # A number, or a text for those who fear floats. Not msgspec's own Decimal: that takes "NaN", "1_000" and " 1 ".
+        return _annotated(float, **_bounds(field, _DECIMAL)) | Annotated[str, msgspec.Meta(pattern=DECIMAL_TEXT)]
     if python is str:
-        limits = {"max_length": field.max_length or MAX_TEXT, "pattern": field.pattern}
-    elif python in (int, float):
-        limits = {"ge": field.minimum, "le": field.maximum}
-        if python is int:
-            limits = {k: None if v is None else int(v) for k, v in limits.items()}
-    limits = {k: v for k, v in limits.items() if v is not None}
-    return Annotated[python, msgspec.Meta(**limits)] if limits else python
+        return _annotated(str, max_length=field.max_length or MAX_TEXT, pattern=_whole(field.pattern))
+    if python is int:
+        return _annotated(int, **{k: int(v) for k, v in _bounds(field, _INT64).items()})
+    if python is float:
+        return _annotated(float, ge=field.minimum, le=field.maximum)
+    return python
+
+
+def _annotated(python: type, **limits: Any) -> Any:
+    given = {k: v for k, v in limits.items() if v is not None}
+    return Annotated[python, msgspec.Meta(**given)] if given else python
+
+
+def _bounds(field: Field, widest: tuple[float, float]) -> dict[str, float]:
+    """The contract's limits, or what every engine can hold where it names none."""
+    return {
+        "ge": widest[0] if field.minimum is None else field.minimum,
+        "le": widest[1] if field.maximum is None else field.maximum,
+    }
+
+
+def _whole(pattern: str | None) -> str | None:
+    """Python's `$` also matches before a last line end, where every other engine's does not."""
+    return pattern[:-1] + r"\Z" if pattern and pattern.endswith("$") else pattern
 
 
 def decimal_limits(contract: Contract) -> tuple[tuple[str, decimal.Decimal | None, decimal.Decimal | None], ...]:
-    """(name, min, max) of each decimal field: msgspec bounds int and float only, so callers check these themselves."""
+    """(name, min, max) of each decimal field: callers check those that came as text; numbers the decoder has bounded."""
     as_decimal = lambda v: None if v is None else decimal.Decimal(str(v))  # noqa: E731
     return tuple((f.name, as_decimal(f.minimum), as_decimal(f.maximum)) for f in contract.fields if f.type == "decimal")
 
