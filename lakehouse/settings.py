@@ -24,6 +24,9 @@ class Settings(BaseSettings):
         Path(__file__).resolve().parent.parent / "contracts", description="The folder of contracts; tests point it at an edited copy."
     )
 
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_strict: bool = Field(False, description="Raise where a log line would name a person, instead of replacing the value; tests set it.")
+
     collector_host: str = Field("127.0.0.1", description="Address the collector listens on.")
     collector_port: int = Field(8080, description="Port the collector listens on; 0 takes a free one.")
     collector_max_body_bytes: int = Field(5 * 1024 * 1024, description="Largest request body, after decompression; larger ones get 413.")

@@ -1,0 +1,180 @@
+"""The definition of right: every promise of protocols.py kept in the slowest, most obvious way.
+
+No index, no cache, no batching: each answer is worked out from everything that ever happened. tests/conformance holds
+the other implementations to these, and a reader who wonders what `pull` must do reads it here. What "durable" means in
+memory: it is in the object that is handed from one opening to the next (`kept`).
+"""
+
+import os
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.errors import ContractError
+from lakehouse.storage.local import checked_name, checked_path
+from lakehouse.storage.protocols import Message, SubjectKey
+
+
+@dataclass
+class KeptByBus:
+    published: list[tuple[str, bytes]] = field(default_factory=list)
+    acked: set[tuple[str, str, int]] = field(default_factory=set)
+
+
+class MemoryBus:
+    """Bus. A subscription starts with the first message ever published."""
+
+    def __init__(self, kept: KeptByBus | None = None, ack_deadline_s: float = 600.0) -> None:
+        self.kept = kept or KeptByBus()
+        self._ack_deadline_s = ack_deadline_s
+        self._due: dict[tuple[str, str, int], float] = {}
+        self._mutex = threading.Lock()
+
+    def publish(self, topic: str, messages: Sequence[bytes]) -> None:
+        checked_name(topic)
+        with self._mutex:
+            self.kept.published += [(topic, bytes(data)) for data in messages]
+
+    def pull(self, topic: str, subscription: str, max_messages: int, timeout_s: float) -> list[Message]:
+        until = time.monotonic() + timeout_s
+        while True:
+            messages = self._waiting(checked_name(topic), checked_name(subscription))[:max_messages]
+            if messages or time.monotonic() >= until:
+                break
+            time.sleep(0.005)
+        for message in messages:
+            self._due[topic, subscription, message.handle] = time.monotonic() + self._ack_deadline_s
+        return messages
+
+    def _waiting(self, topic: str, subscription: str) -> list[Message]:
+        now = time.monotonic()
+        return [
+            Message(id=str(number), data=data, handle=number)
+            for number, (where, data) in enumerate(self.kept.published)
+            if where == topic
+            and (topic, subscription, number) not in self.kept.acked
+            and self._due.get((topic, subscription, number), now) <= now
+        ]
+
+    def ack(self, topic: str, subscription: str, messages: Sequence[Message]) -> None:
+        self.kept.acked |= {(topic, subscription, m.handle) for m in messages}
+
+    def close(self) -> None:
+        self._due = {}
+
+
+class MemoryFiles:
+    """Files."""
+
+    def __init__(self, kept: dict[str, bytes] | None = None) -> None:
+        self.kept = {} if kept is None else kept
+
+    def put(self, path: str, data: bytes) -> None:
+        self.kept[checked_path(path)] = bytes(data)
+
+    def get(self, path: str) -> bytes:
+        try:
+            return self.kept[checked_path(path)]
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    def list(self, prefix: str) -> list[str]:
+        return sorted(path for path in self.kept if path.startswith(prefix))
+
+    def delete(self, path: str) -> None:
+        self.kept.pop(checked_path(path), None)
+
+    def uri(self, path: str) -> str:
+        return f"memory:///{checked_path(path)}"
+
+
+@dataclass(frozen=True)
+class _Commit:
+    batch_id: str
+    rows: pa.Table
+    counts: dict[str, int]
+
+
+class MemoryTables:
+    """TableStore. files() writes what it holds to `folder`, because its readers (DuckDB, BigQuery) want real files."""
+
+    def __init__(self, folder: Path, kept: dict[str, list[_Commit]] | None = None) -> None:
+        self._folder = folder
+        self.kept: dict[str, list[_Commit]] = {} if kept is None else kept
+
+    def append(self, table: str, rows: pa.Table, batch_id: str, counts: Mapping[str, int]) -> bool:
+        if self.counts(table, batch_id) is not None:
+            return False
+        commits = self.kept.get(table, [])
+        try:
+            pa.unify_schemas([rows.schema, *(c.rows.schema for c in commits)])
+        except pa.ArrowTypeError as error:
+            # Arrow names the column and both types, never a value.
+            raise ContractError(f"{table}: {error}", hint="a column keeps its type for ever; add a new one") from error
+        self.kept[table] = [*commits, _Commit(batch_id, rows, dict(counts))]
+        return True
+
+    def counts(self, table: str, batch_id: str) -> dict[str, int] | None:
+        return next((dict(c.counts) for c in self.kept.get(table, ()) if c.batch_id == batch_id), None)
+
+    def files(self, table: str, days: Collection[date] | None = None) -> list[str]:
+        written = []
+        for number, commit in enumerate(self.kept.get(table, ())):
+            for day in sorted(_days(commit.rows)):
+                if days is None or day in days:
+                    path = self._folder / table / f"dt={day.isoformat()}" / f"{number:08d}.parquet"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    of_day = commit.rows.filter(pc.equal(commit.rows["dt"], pa.scalar(day, pa.date32())))
+                    pq.write_table(of_day.drop_columns(["dt"]), path)  # the folder's name says it
+                    written.append(str(path))
+        return written
+
+    def schema(self, table: str) -> pa.Schema | None:
+        commits = self.kept.get(table)
+        return pa.unify_schemas([c.rows.schema for c in commits]) if commits else None
+
+    def version(self, table: str) -> int:
+        return len(self.kept.get(table, ())) - 1
+
+    def days_changed_since(self, table: str, version: int) -> set[date]:
+        return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows)}
+
+
+def _days(rows: pa.Table) -> set[date]:
+    return set(rows["dt"].to_pylist())
+
+
+@dataclass
+class KeptByVault:
+    pids: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, bytes] = field(default_factory=dict)
+
+
+class MemoryVault:
+    """Vault. For tests and as a definition: it does know its subjects in clear."""
+
+    def __init__(self, kept: KeptByVault | None = None) -> None:
+        self.kept = kept or KeptByVault()
+
+    def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
+        for subject in subjects:
+            if subject not in self.kept.pids:
+                pid = self.kept.pids[subject] = os.urandom(16).hex()
+                self.kept.keys[pid] = os.urandom(32)
+        return {
+            s: SubjectKey(self.kept.pids[s], self.kept.keys[self.kept.pids[s]]) for s in subjects if self.kept.pids[s] in self.kept.keys
+        }
+
+    def day_key(self, day: date) -> SubjectKey:
+        pid = f"day:{day.isoformat()}"
+        return SubjectKey(pid, self.kept.keys.setdefault(pid, os.urandom(32)))
+
+    def keys(self, pids: Collection[str]) -> dict[str, bytes]:
+        return {pid: self.kept.keys[pid] for pid in pids if pid in self.kept.keys}
