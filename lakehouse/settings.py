@@ -5,6 +5,7 @@ from this class.
 """
 
 import os
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,10 @@ class Settings(BaseSettings):
     land_batch_events: int = Field(50_000, description="Events in one raw file at most.")
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
     refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")
+
+    as_of: date | None = Field(
+        None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."
+    )
 
     redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
 
