@@ -13,12 +13,10 @@ Exit codes: 0 stopped on request, 12 this home's Airflow is open already, 21 a p
 """
 
 import argparse
-import configparser
 import ctypes
 import fcntl
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -28,12 +26,13 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+from airflow_home import AIRFLOW, configure, environment, migrate, write_private
+
 from lakehouse.errors import BusyError, CommandFailedError, LakehouseError
 from lakehouse.places import Home
-from lakehouse.settings import child_environment, settings
+from lakehouse.settings import settings
 
 PROJECT = Path(__file__).resolve().parents[2]
-AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 COMPONENTS = ("scheduler", "dag-processor", "api-server")
 START_LIMIT_S = 300  # 10 s on an idle machine; a busy one has been seen to take 136
 STOP_LIMIT_S = 20
@@ -64,11 +63,10 @@ def _serve(home: Home, arguments: argparse.Namespace) -> int:
     """Start, say where it is, wait. Returns 0 after SIGINT or SIGTERM; raises CommandFailedError when a process ends."""
     stop = _signals_to_stop()
     port = arguments.port or _free_port()
-    login = configure(home, arguments.dags.resolve(), port)
-    environment = child_environment("AIRFLOW_", **_own_environment(home))
+    login = configure(home, arguments.dags.resolve(), port, _free_port())
     _say("Airflow starts (about 15 s; longer on a busy machine) …")
-    _migrate(home, environment)
-    children = {name: _start(name, home, environment) for name in COMPONENTS}
+    migrate(home)
+    children = {name: _start(name, home) for name in COMPONENTS}
     try:
         if not _wait_until_healthy(login["url"], children, home, stop):
             return 0
@@ -83,90 +81,12 @@ def _serve(home: Home, arguments: argparse.Namespace) -> int:
             arguments.ready_file.unlink(missing_ok=True)
 
 
-def _own_environment(home: Home) -> dict[str, str]:
-    """Tasks report to this machine, so that a proxy, where one is set, must not be asked."""
-    here = "127.0.0.1,localhost"
-    return {"AIRFLOW_HOME": str(home.airflow), "LAKEHOUSE_HOME": str(home.root), "NO_PROXY": here, "no_proxy": here}
-
-
-def configure(home: Home, dags: Path, port: int) -> dict[str, str]:
-    """Write airflow.cfg and the password file; returns {url, user, password}. Secrets survive from start to start."""
-    home.airflow.mkdir(parents=True, exist_ok=True)
-    known = _secrets(home.airflow / "secrets.json")
-    url = f"http://127.0.0.1:{port}"
-    passwords = home.airflow / "passwords.json"
-    _write_private(passwords, json.dumps({"admin": known["password"]}))
-    config = configparser.RawConfigParser()
-    config.read_dict(
-        {
-            "core": {
-                "dags_folder": dags,
-                "executor": "LocalExecutor",
-                "parallelism": 2,
-                "load_examples": False,
-                "dags_are_paused_at_creation": False,
-                "fernet_key": known["fernet_key"],
-                "simple_auth_manager_users": "admin:admin",
-                "simple_auth_manager_passwords_file": passwords,
-                "execution_api_server_url": f"{url}/execution/",
-            },
-            "database": {"sql_alchemy_conn": f"sqlite:///{home.airflow / 'airflow.db'}"},
-            "logging": {"base_log_folder": home.airflow / "logs"},
-            "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1, "secret_key": known["api_key"]},
-            "api_auth": {"jwt_secret": known["jwt_secret"]},
-            "scheduler": {"scheduler_idle_sleep_time": 0.5},
-            "dag_processor": {"parsing_processes": 1},
-            "usage_data_collection": {"enabled": False},
-        }
-    )
-    with _private(home.airflow / "airflow.cfg") as file:
-        config.write(file)
-    return {"url": url, "user": "admin", "password": known["password"]}
-
-
-def _secrets(path: Path) -> dict[str, str]:
-    if not path.exists():
-        from cryptography.fernet import Fernet
-
-        made = {name: secrets.token_urlsafe(48) for name in ("api_key", "jwt_secret")}
-        made |= {"password": secrets.token_urlsafe(9), "fernet_key": Fernet.generate_key().decode()}
-        _write_private(path, json.dumps(made))
-    return json.loads(path.read_text())
-
-
-def _private(path: Path):
-    """The file, opened for writing, readable by its owner alone."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
-
-
-def _write_private(path: Path, text: str) -> None:
-    with _private(path) as file:
-        file.write(text)
-
-
-def _migrate(home: Home, environment: dict[str, str]) -> None:
-    """Make the database, or bring it to this version of Airflow; nothing to do where that has been done (5 s saved)."""
-    from importlib.metadata import version
-
-    stamp = home.airflow / "migrated"
-    if (home.airflow / "airflow.db").exists() and stamp.exists() and stamp.read_text() == version("apache-airflow"):
-        return
-    log = home.airflow / "migrate.log"
-    with log.open("w") as file:
-        done = subprocess.run([AIRFLOW, "db", "migrate"], env=environment, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise CommandFailedError(
-            f"`airflow db migrate` ended with {done.returncode}", hint=f"read {log}; or delete {home.airflow} to start anew"
-        )
-    stamp.write_text(version("apache-airflow"))
-
-
-def _start(component: str, home: Home, environment: dict[str, str]) -> subprocess.Popen:
+def _start(component: str, home: Home) -> subprocess.Popen:
     """In a session of its own, for Airflow's processes leave their children behind when only the parent is told to stop."""
     with (home.airflow / f"{component}.log").open("w") as log:
         return subprocess.Popen(
             [AIRFLOW, component],
-            env=environment,
+            env=environment(home),
             cwd=PROJECT,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -227,7 +147,7 @@ def _require_alive(children: dict[str, subprocess.Popen], home: Home) -> None:
 
 def _announce(login: dict[str, str], ready_file: Path | None) -> None:
     if ready_file:
-        _write_private(part := ready_file.with_suffix(".part"), json.dumps(login))
+        write_private(part := ready_file.with_suffix(".part"), json.dumps(login))
         part.rename(ready_file)
     _say(f"Airflow is open at {login['url']}   user {login['user']}   password {login['password']}   (Ctrl-C stops it)")
 

@@ -1,0 +1,48 @@
+"""What becomes of a task, by the exit code of its command: final codes fail at once, all others are tried again."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakehouse.errors import LakehouseError, final_exit_codes
+
+AGAIN, AT_ONCE = "AirflowException", "AirflowFailException"
+
+FATES = {
+    0: "success",
+    1: AGAIN,  # a defect, or a machine in trouble
+    2: AT_ONCE,  # a wrong command line
+    3: AT_ONCE,  # settings
+    4: AT_ONCE,  # not installed
+    10: AT_ONCE,  # contract
+    11: AT_ONCE,  # bad input
+    12: AGAIN,  # busy
+    13: AGAIN,  # not durable: the disk may have room again
+    14: AT_ONCE,  # corrupt
+    15: AT_ONCE,  # key gone
+    20: AT_ONCE,  # a closed gate
+    21: AGAIN,  # a program that we started ended badly
+    137: AGAIN,  # killed
+}
+
+
+@pytest.fixture(scope="module")
+def fates(airflow_environment, root_of_dags: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+    command = [sys.executable, str(Path(__file__).with_name("fates.py")), str(root_of_dags), *map(str, FATES)]
+    environment = airflow_environment(tmp_path_factory.mktemp("airflow"))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return {int(code): fate for code, fate in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+def test_a_task_fares_as_its_commands_exit_code_says(fates: dict[int, str]) -> None:
+    assert fates == FATES
+
+
+def test_the_table_above_knows_every_code() -> None:
+    codes = {kind.exit_code for kind in LakehouseError.__subclasses__()}
+    assert codes <= set(FATES)
+    assert final_exit_codes() == {code for code, fate in FATES.items() if fate == AT_ONCE}
