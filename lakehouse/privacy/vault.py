@@ -114,7 +114,8 @@ class SqlVault:
         with self._engine.connect() as db:
             for chunk in _chunks(digests):
                 found |= self._find(db, chunk)
-        for chunk in _chunks(d for d in digests if d not in found):
+        # In one order for everybody: two processes that make the same people must not wait for each other in a circle.
+        for chunk in _chunks(sorted(d for d in digests if d not in found)):
             with self._engine.begin() as db:
                 found |= self._make(db, chunk)
         rows = [(digests[digest], pid, wrapped) for digest, (pid, wrapped) in found.items() if wrapped is not None]

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse.errors import BadInputError
-from lakehouse.storage import segment_log
 from lakehouse.storage.durable import TEMPORARY, not_durable, sync_folder, write_file
 from lakehouse.storage.protocols import Message
+from lakehouse.storage.segment_consumer import Consumer
+from lakehouse.storage.segment_log import SEGMENT_BYTES, Appender, trim
 
 ACK_DEADLINE_S = 600.0  # Pub/Sub's longest
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
@@ -37,13 +38,13 @@ def checked_path(path: str) -> str:
 class LocalBus:
     """Bus over one segment log a topic. Threads may share it; processes open their own."""
 
-    def __init__(self, root: Path, ack_deadline_s: float = ACK_DEADLINE_S, segment_bytes: int = segment_log.SEGMENT_BYTES) -> None:
+    def __init__(self, root: Path, ack_deadline_s: float = ACK_DEADLINE_S, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._root = root
         self._ack_deadline_s = ack_deadline_s
         self._segment_bytes = segment_bytes
         self._mutex = threading.Lock()
-        self._appenders: dict[tuple[int, str], segment_log.Appender] = {}
-        self._consumers: dict[tuple[int, str, str], segment_log.Consumer] = {}
+        self._appenders: dict[tuple[int, str], Appender] = {}
+        self._consumers: dict[tuple[int, str, str], Consumer] = {}
 
     def publish(self, topic: str, messages: Sequence[bytes]) -> None:
         """Raises NotDurableError, BadInputError."""
@@ -51,7 +52,7 @@ class LocalBus:
         appender = self._appenders.get(key)
         if appender is None:
             with self._mutex:
-                appender = self._appenders.setdefault(key, segment_log.Appender(self._root / checked_name(topic), self._segment_bytes))
+                appender = self._appenders.setdefault(key, Appender(self._root / checked_name(topic), self._segment_bytes))
         appender.append(messages)
 
     def pull(self, topic: str, subscription: str, max_messages: int, timeout_s: float) -> list[Message]:
@@ -62,12 +63,12 @@ class LocalBus:
         """Raises NotDurableError; then the messages come again."""
         self._consumer(topic, subscription).ack(messages)
 
-    def _consumer(self, topic: str, subscription: str) -> segment_log.Consumer:
+    def _consumer(self, topic: str, subscription: str) -> Consumer:
         key = (os.getpid(), topic, subscription)
         with self._mutex:
             if key not in self._consumers:
                 folder = self._root / checked_name(topic)
-                self._consumers[key] = segment_log.Consumer(folder, checked_name(subscription), self._ack_deadline_s)
+                self._consumers[key] = Consumer(folder, checked_name(subscription), self._ack_deadline_s)
             return self._consumers[key]
 
     def topics(self) -> list[str]:
@@ -77,14 +78,14 @@ class LocalBus:
     def trim(self, topic: str) -> int:
         """Delete what every subscription has acknowledged; returns the number of segments freed."""
         folder = self._root / checked_name(topic)
-        return segment_log.trim(folder) if folder.is_dir() else 0
+        return trim(folder) if folder.is_dir() else 0
 
     def close(self) -> None:
         """Give up the segments and the subscriptions; what is unacknowledged goes to whoever reads next."""
         with self._mutex:
-            for end in (*self._appenders.values(), *self._consumers.values()):
-                end.close()
-            self._appenders, self._consumers = {}, {}
+            for ends in (self._appenders, self._consumers):
+                for key in [k for k in ends if k[0] == os.getpid()]:  # a child leaves its parent's alone
+                    ends.pop(key).close()
 
 
 class LocalFiles:

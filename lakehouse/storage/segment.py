@@ -62,7 +62,7 @@ class SegmentWriter:
         try:
             write_all(self._fd, b"".join(parts))
             os.fdatasync(self._fd)
-        except OSError:
+        except BaseException:
             os.ftruncate(self._fd, self.size)
             raise
         self.size = offset
@@ -75,13 +75,18 @@ class SegmentWriter:
 
 
 class SegmentReader:
-    """A segment being read. `damaged_bytes` counts what had to be left out between two good records."""
+    """A segment being read.
+
+    damaged_bytes  what had to be left out between two good records
+    ended          its writer is gone, and next() has found all there ever will be
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises FileNotFoundError where it has been trimmed."""
         self._seed = zlib.crc32(path.stem.encode())
         self._fd = os.open(path, os.O_RDONLY)
         self.damaged_bytes = 0
+        self.ended = False
 
     def has_writer(self) -> bool:
         try:
@@ -104,11 +109,14 @@ class SegmentReader:
 
     def next(self, offset: int) -> tuple[int, bytes] | None:
         """The first record at or after `offset`, with its place; None where the segment holds no more (for now)."""
-        written = self.has_writer()  # asked first: what is written before the writer leaves must still be seen
         data = self.read(offset)
-        if data is not None:
-            return offset, data
-        return None if written else self._after_damage(offset)
+        if data is None and not self.has_writer():
+            data = self.read(offset)  # once more: it may have been finished between our look and the writer's leave
+            if data is None:
+                found = self._after_damage(offset)
+                self.ended = found is None
+                return found
+        return None if data is None else (offset, data)
 
     def _after_damage(self, offset: int) -> tuple[int, bytes] | None:
         """A bad sector must not cost the acknowledged records behind it: look for the next one that checks out."""
