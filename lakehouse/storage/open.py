@@ -38,7 +38,7 @@ def open_tables(settings: Settings) -> TableStore:
 
     home = Home(settings.home)
     root = f"gs://{_needed(settings, 'gcp_bucket')}" if settings.profile == "gcp" else str(home.lake.absolute())
-    return DeltaTables(root, home.locks)
+    return DeltaTables(root, home.locks, open_files(settings))
 
 
 def open_vault(settings: Settings) -> Vault:
