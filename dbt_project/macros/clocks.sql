@@ -1,0 +1,51 @@
+{#
+  Clocks: which days a build must replace.
+
+      lakehouse model ─▶ var('clocks') = {exam_events: [days], sittings: [days], activity: [days], …}
+                                            │
+      days('sittings', after=1) ────────────┘  a list of ISO days; none means all of them
+
+  A clock is a list of business days that a kind of row lives on. One of each clean table (by its name), and three that
+  are made of them: `sittings` (days that attempts are filed under), `activity` (days on which users did something) and
+  `cohorts` (first days of users). lakehouse/model/clocks.py computes them.
+#}
+
+{% macro days(clock, before=0, after=0) %}
+  {%- if not is_incremental() -%}{{ return(none) }}{%- endif -%}
+  {{ return(clock_days(clock, before, after)) }}
+{% endmacro %}
+
+{# The same without asking whether the model is built incrementally: for config(), which dbt reads before it knows. #}
+{% macro clock_days(clock, before=0, after=0) %}
+  {%- set clocks = var('clocks', none) -%}
+  {%- if clocks is none or clocks[clock] is not defined -%}{{ return(none) }}{%- endif -%}
+  {%- set found = [] -%}
+  {%- for day in clocks[clock] -%}
+    {%- set here = modules.datetime.datetime.strptime(day, '%Y-%m-%d') -%}
+    {%- for step in range(-before, after + 1) -%}
+      {%- do found.append((here + modules.datetime.timedelta(days=step)).strftime('%Y-%m-%d')) -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {{ return(found | unique | sort) }}
+{% endmacro %}
+
+{# A condition: `column` is one of these days. `list` as days() returns it. #}
+{% macro is_one_of(column, list) -%}
+  {%- if list is none -%} true
+  {%- elif list | length == 0 -%} false
+  {%- else -%} {{ column }} in ({% for day in list %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
+  {%- endif -%}
+{%- endmacro %}
+
+{# `select … where {{ on_days('occurred_on', 'sittings', after=1) }}` #}
+{% macro on_days(column, clock, before=0, after=0) -%}
+  {{ is_one_of(column, days(clock, before, after)) }}
+{%- endmacro %}
+
+{# is_incremental() that also answers without a warehouse, so that both forms of a model can be compiled offline. #}
+{% macro is_incremental() %}
+  {%- if var('offline_mode', none) is not none -%}
+    {{ return(var('offline_mode') == 'incremental' and model.config.materialized == 'incremental') }}
+  {%- endif -%}
+  {{ return(dbt.is_incremental()) }}
+{% endmacro %}

@@ -1,0 +1,46 @@
+{{ config(**replaced_by_day('feature_at', 'sittings', after=30, type='timestamp', cluster_by=['user_pid'])) }}
+
+-- A sitting of day d holds responses of d and d + 1, which count in the thirty days from theirs on: d to d + 30.
+
+with responses as (
+    select * from {{ ref('fact_responses') }}
+    where {{ on_days('occurred_on', 'sittings', before=30, after=30) }}
+        and skill is not null
+),
+
+skill_days as (
+    select
+        user_pid,
+        skill,
+        responded_on,
+        count(*) as response_count,
+        {{ count_where('is_correct') }} as correct_count,
+        {{ whole_sum('response_time_ms') }} as response_time_total_ms
+    from responses
+    group by user_pid, skill, responded_on
+),
+
+described as (
+    select user_pid, skill, responded_on
+    from skill_days
+    where {{ on_days('responded_on', 'sittings', after=30) }}
+),
+
+months as (
+    select
+        described.user_pid,
+        described.skill,
+        {{ end_of_business_day('described.responded_on') }} as feature_at,
+        {{ whole_sum('skill_days.response_count') }} as response_count_30d,
+        {{ whole_sum('skill_days.correct_count') }} as correct_count_30d,
+        {{ ratio('sum(skill_days.correct_count)', 'sum(skill_days.response_count)') }} as correct_ratio_30d,
+        {{ ratio('sum(skill_days.response_time_total_ms)', 'sum(skill_days.response_count)') }} as mean_response_time_30d_ms
+    from described
+    inner join skill_days
+        on described.user_pid = skill_days.user_pid
+        and described.skill = skill_days.skill
+        and skill_days.responded_on between {{ add_days('described.responded_on', -29) }} and described.responded_on
+    group by described.user_pid, described.skill, described.responded_on
+)
+
+select * from months

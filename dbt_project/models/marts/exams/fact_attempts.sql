@@ -1,0 +1,75 @@
+{{ config(**replaced_by_day('occurred_on', 'sittings', cluster_by=['exam_id', 'user_pid'])) }}
+
+with events as (
+    select * from {{ ref('int_sitting_events') }}
+    where {{ on_days('sitting_on', 'sittings') }}
+        and {{ on_days('occurred_on', 'sittings', after=1) }}
+),
+
+responses as (
+    select
+        attempt_id,
+        count(*) as response_count,
+        {{ count_where('is_correct') }} as correct_count
+    from {{ ref('fact_responses') }}
+    where {{ on_days('occurred_on', 'sittings') }}
+    group by attempt_id
+),
+
+ranked as (
+    select
+        events.*,
+        row_number() over (partition by attempt_id order by occurred_at, event_id) as place,
+        row_number() over (partition by attempt_id, event_type order by occurred_at desc, event_id desc) as place_from_end
+    from events
+),
+
+first_events as (
+    select * from ranked where place = 1
+),
+
+last_ends as (
+    select * from ranked where event_type = 'attempt_finished' and place_from_end = 1
+),
+
+starts as (
+    select
+        attempt_id,
+        min(occurred_at) as started_at
+    from events
+    where event_type = 'attempt_started'
+    group by attempt_id
+),
+
+attempts as (
+    select
+        ---------- ids
+        first_events.attempt_id,
+        first_events.exam_id,
+        first_events.user_pid,
+        first_events.zone_id,
+        first_events.org_id,
+        first_events.device_type,
+
+        ---------- the sitting
+        coalesce(starts.started_at, last_ends.started_at, first_events.occurred_at) as started_at,
+        last_ends.occurred_at as finished_at,
+        case when last_ends.attempt_id is null then 'started' else 'finished' end as attempt_status,
+
+        ---------- its result
+        last_ends.score,
+        last_ends.theta,
+        last_ends.standard_error,
+        last_ends.item_count,
+        last_ends.time_spent_ms,
+        coalesce(responses.response_count, 0) as response_count,
+        coalesce(responses.correct_count, 0) as correct_count,
+
+        first_events.sitting_on as occurred_on
+    from first_events
+    left join starts on first_events.attempt_id = starts.attempt_id
+    left join last_ends on first_events.attempt_id = last_ends.attempt_id
+    left join responses on first_events.attempt_id = responses.attempt_id
+)
+
+select * from attempts

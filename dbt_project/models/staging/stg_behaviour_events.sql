@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'behaviour_events') }}
+),
+
+renamed as (
+    select
+        {{ staged('behaviour_events') }}
+    from source
+)
+
+select * from renamed

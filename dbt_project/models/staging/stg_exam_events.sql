@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'exam_events') }}
+),
+
+renamed as (
+    select
+        {{ staged('exam_events') }}
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'items') }}
+),
+
+renamed as (
+    select
+        {{ staged('items') }}
+    from source
+)
+
+select * from renamed

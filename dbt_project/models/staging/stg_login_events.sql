@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'login_events') }}
+),
+
+renamed as (
+    select
+        {{ staged('login_events') }}
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'organizations') }}
+),
+
+renamed as (
+    select
+        {{ staged('organizations') }}
+    from source
+)
+
+select * from renamed

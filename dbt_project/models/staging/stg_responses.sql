@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'responses') }}
+),
+
+renamed as (
+    select
+        {{ staged('responses') }}
+    from source
+)
+
+select * from renamed
