@@ -31,6 +31,7 @@ IN_THE_FUTURE = "in_the_future"
 TOO_LONG_AGO = "too_long_ago"
 NUL_CHARACTER = "nul_character"
 TOO_LARGE = "too_large"
+EMPTY = "empty"
 UNREADABLE_MESSAGE = "unreadable_message"
 BAD_ENVELOPE = "bad_envelope"
 
@@ -62,6 +63,7 @@ CODES: dict[str, Meaning] = {
     TOO_LONG_AGO: Meaning("The event time is before the year 2000.", "Send the true time; it is in milliseconds or 1970 by mistake."),
     NUL_CHARACTER: Meaning("A text holds the character U+0000, which databases refuse.", "Remove the character."),
     TOO_LARGE: Meaning("The record or the request is larger than allowed.", "Send less at once, or shorten the payload."),
+    EMPTY: Meaning("The request holds no event.", "Send at least one."),
     UNREADABLE_MESSAGE: Meaning(
         "A message on the bus is neither a packed batch nor an envelope.", "Publish what lakehouse.envelope.pack makes, or one envelope."
     ),

@@ -121,14 +121,15 @@ def _struct(contract: Contract, name: str, tag: str | None, required: frozenset[
     for field in contract.fields:
         if tag is not None and field.name == "event_type":
             continue
-        kind = _python_type(field)
+        kind = python_type(field)
         fields.append((field.name, kind) if field.name in required else (field.name, kind | None, None))
     fields.sort(key=len)  # those without a default come first
     extra = {"tag_field": "event_type", "tag": tag} if tag is not None else {}
     return msgspec.defstruct(name, fields, forbid_unknown_fields=contract.refuses_unknown_fields, frozen=True, gc=False, **extra)
 
 
-def _python_type(field: Field) -> Any:
+def python_type(field: Field) -> Any:
+    """The msgspec type of one field: its type with its limits, patterns and values."""
     python = TYPES[field.type].python
     if field.values:
         return Literal[field.values]
