@@ -48,7 +48,7 @@ class LakehouseCommand(BashOperator):
         result = self.subprocess_hook.run_command(shlex.split(self.bash_command), env=self.get_env(context), cwd=self.cwd)
         if result.exit_code == 0:
             return
-        said = f"`lakehouse {shlex.join(self.command)}` ended with exit code {result.exit_code}: {result.output}"
+        said = f"`lakehouse {shlex.join(self.command)}` ended with exit code {result.exit_code}"
         if result.exit_code in final_exit_codes():
             raise AirflowFailException(f"{said} (a retry would give the same answer)")
         raise AirflowException(said)
