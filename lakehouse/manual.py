@@ -1,5 +1,7 @@
 """The manual's generated pages: every setting, every command and every exit code, from the code that has them."""
 
+from pathlib import Path
+
 from pydantic_core import PydanticUndefined
 
 from lakehouse import errors
@@ -16,9 +18,14 @@ def settings_page() -> str:
         "| --- | --- | --- |",
     ]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, PydanticUndefined) else f"`{'contracts' if name == 'contracts' else field.default}`"
+        default = "" if field.default in (None, PydanticUndefined) else f"`{_shown(field.default)}`"
         lines.append(f"| `LAKEHOUSE_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines) + "\n"
+
+
+def _shown(default: object) -> object:
+    """A folder of the repository by its name: where the repository lies is nobody else's business."""
+    return default.name if isinstance(default, Path) and default.is_absolute() else default
 
 
 def exit_codes_page() -> str:

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
         None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."
     )
 
+    dbt_project: Path = Field(
+        Path(__file__).resolve().parent.parent / "dbt_project", description="The folder of the dbt project that `lakehouse model` runs."
+    )
+
     redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
 
     gcp_project: str | None = Field(None, description="gcp profile: the project.")

@@ -104,7 +104,7 @@ def _data_type(field: Field) -> str:
     spelling = TYPES[field.type]
     if spelling.duckdb == spelling.bigquery:
         return spelling.duckdb
-    return "{{ '%s' if target.type == 'duckdb' else '%s' }}" % (spelling.duckdb, spelling.bigquery)
+    return f"{{{{ '{spelling.duckdb}' if target.type == 'duckdb' else '{spelling.bigquery}' }}}}"
 
 
 def columns_macro(contracts: Registry) -> str:

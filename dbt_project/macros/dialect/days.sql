@@ -1,9 +1,4 @@
-{# Days and instants. A business day is one of Asia/Seoul (UTC+9, no summer time since 1988). #}
-
-{# The business day of an instant. #}
-{% macro business_day(instant) -%}{{ adapter.dispatch('business_day', 'megacity')(instant) }}{%- endmacro %}
-{% macro duckdb__business_day(instant) -%}cast({{ instant }} at time zone 'Asia/Seoul' as date){%- endmacro %}
-{% macro bigquery__business_day(instant) -%}date({{ instant }}, 'Asia/Seoul'){%- endmacro %}
+{# Days and instants. A business day is one of Asia/Seoul, UTC+9 all year; refine gives it to every row, as `dt`. #}
 
 {# The instant at which a business day ends: its midnight in Seoul is 15:00 UTC of the same date. #}
 {% macro end_of_business_day(day) -%}{{ adapter.dispatch('end_of_business_day', 'megacity')(day) }}{%- endmacro %}

@@ -1,0 +1,91 @@
+"""One build of the warehouse, from its first question to its last word."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.contracts import Registry, registry
+from lakehouse.errors import BusyError
+from lakehouse.model import builds
+from lakehouse.model.clocks import Clocks, clocks, merge
+from lakehouse.model.publish import publish
+from lakehouse.model.run import Progress, dbt_build
+from lakehouse.places import Home, clean_table
+from lakehouse.settings import Settings
+from lakehouse.storage.open import open_tables
+from lakehouse.storage.protocols import TableStore
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build replaced; `clocks` is None where it was everything."""
+
+    clocks: Clocks | None
+    is_partial: bool
+
+    def sentence(self) -> str:
+        if self.is_partial:
+            return "built the selected models; the next full run still replaces whatever changed"
+        if self.clocks is None:
+            return "built every model from everything there is"
+        days = sorted({day for found in self.clocks.values() for day in found if found})
+        return "nothing had changed; every model was tested" if not days else f"replaced what changed: {_days(self.clocks)}"
+
+
+def build(settings: Settings, full_refresh: bool = False, select: Sequence[str] = (), progress: Progress = lambda *_: None) -> Built:
+    """Publish the clean tables, replace what changed, remember what was seen.
+
+    Raises CommandFailedError where a model or a test fails, BusyError where another build is running.
+    """
+    contracts, tables = registry(), open_tables(settings)
+    path = Home(settings.home).warehouse
+    with opened(path) as warehouse:
+        past = builds.past(warehouse)
+        # Versions before files: rows that come in between are seen now and replaced once more, rather than missed.
+        versions = _versions(contracts, tables)
+        publish(warehouse, contracts, tables)
+        wanted = None
+        if not full_refresh and past.versions is not None:
+            wanted = merge(past.undone, clocks(warehouse, contracts, _changed(contracts, tables, past.versions)))
+        number = builds.plan(warehouse, versions, wanted)
+    dbt_build(settings, wanted, full_refresh, select, progress)
+    if not select:
+        with opened(path) as warehouse:
+            builds.built(warehouse, number)
+    return Built(wanted, bool(select))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, to write. Raises BusyError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        warehouse = duckdb.connect(str(path))
+    except duckdb.IOException as error:
+        if "lock" not in str(error).lower():
+            raise
+        raise BusyError(
+            f"{path} is in use by another program", hint="wait for the other build, or close the program that reads it"
+        ) from error
+    try:
+        warehouse.execute("set TimeZone = 'UTC'")
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def _versions(contracts: Registry, tables: TableStore) -> dict[str, int]:
+    return {c.table: tables.version(clean_table(c.domain, c.table)) for c in contracts.ingested}
+
+
+def _changed(contracts: Registry, tables: TableStore, seen: dict[str, int]) -> dict[str, set[date]]:
+    return {c.table: tables.days_changed_since(clean_table(c.domain, c.table), seen.get(c.table, -1)) for c in contracts.ingested}
+
+
+def _days(found: Clocks) -> str:
+    tables = [(name, days) for name, days in found.items() if days]
+    return ", ".join(f"{name} {days[0].isoformat()}" + (f" and {len(days) - 1} more" if len(days) > 1 else "") for name, days in tables)
