@@ -4,6 +4,7 @@
     <home>/vault                                  keys and pseudonyms of the local profile
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
+    <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
@@ -46,6 +47,16 @@ def refined_marker(domain: str, table: str, batch_id: str) -> str:
     return f"{refined_dir(domain, table)}/{batch_id}.json"
 
 
+def landing_in_hand(topic: str) -> str:
+    """The batch that the lander is about to write: its name and its messages."""
+    return f"platform/in_hand/land-{topic}.json"
+
+
+def refining_in_hand(contract_id: str) -> str:
+    """The raw batches that refine is about to commit together, and the markers that each of them will get."""
+    return f"platform/in_hand/refine-{contract_id}.json"
+
+
 def clean_table(domain: str, table: str) -> str:
     return f"{domain}/clean/{table}"
 
@@ -56,6 +67,11 @@ def dead_letter_dir(domain: str, table: str) -> str:
 
 def dead_letter_file(domain: str, table: str, batch_id: str) -> str:
     return f"{dead_letter_dir(domain, table)}/{batch_id}.parquet"
+
+
+def unreadable_file(batch_id: str) -> str:
+    """Dead letters of which not even the contract is known."""
+    return dead_letter_file("platform", "unreadable", batch_id)
 
 
 def feature_dir(table: str) -> str:
