@@ -111,13 +111,18 @@ def _major(version: str) -> str:
 
 
 def consumers(breach: Breach, contract: Contract, models: Path) -> list[str]:
-    """dbt models that read what a breach takes away: those that name the field and the contract's table (or refer to
-    a model that stages it). `models` is dbt_project/models; paths come back relative to it."""
-    staged = re.compile(rf"\b(?:stg_\w*)?{re.escape(contract.table)}\b")
-    named = re.compile(rf"\b{re.escape(breach.field)}\b") if breach.field else None
-    hits = []
-    for path in sorted(models.rglob("*.sql")):
-        text = path.read_text(encoding="utf-8")
-        if staged.search(text) and (named is None or named.search(text)):
-            hits.append(str(path.relative_to(models)))
-    return hits
+    """dbt models that read what a breach takes away: those downstream of the contract's table that name the field.
+
+    `models` is dbt_project/models; paths come back relative to it, sorted.
+    """
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(models.rglob("*.sql"))}
+    reads = {path: set(_READS.findall(text)) for path, text in texts.items()}
+    reached = {contract.table}
+    while grown := {path.stem for path, names in reads.items() if names & reached} - reached:
+        reached |= grown
+    named = re.compile(rf"\b{re.escape(breach.field)}\b") if breach.field else re.compile("")
+    return [str(p.relative_to(models)) for p, text in texts.items() if p.stem in reached and reads[p] and named.search(text)]
+
+
+# ref('model') and source('clean', 'table')
+_READS = re.compile(r"""(?:ref|source)\((?:\s*['"]\w+['"]\s*,)?\s*['"](\w+)['"]\s*\)""")
