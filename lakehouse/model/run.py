@@ -22,7 +22,7 @@ def dbt_build(
     progress: Progress = lambda done, total, node: None,
 ) -> None:
     """Build and test every model. Raises CommandFailedError that names the first node that failed, NotInstalledError."""
-    require("dbt.adapters.duckdb", "warehouse")
+    require("dbt.version", "warehouse")
     work = settings.home.absolute() / "warehouse" / "dbt"
     work.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--no-version-check", "--log-format", "json", "--log-level-file", "none", "build"]
