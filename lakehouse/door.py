@@ -44,18 +44,20 @@ class Admission:
     """What became of a body's events.
 
     lines      contract id → encoded envelopes, in order; one element may hold several, a line end between them
+    counts     contract id → how many events that are
     rejected   index → why
     event_ids  of all, where any was rejected; None where it could not be read
     """
 
     size: int
-    lines: dict[str, list[bytes]]
+    lines: dict[str, list[bytes]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     rejected: dict[int, Rejection] = field(default_factory=dict)
     event_ids: list[str | None] = field(default_factory=list)
 
-    def take(self, lines: dict[str, list[bytes]]) -> None:
-        for contract, more in lines.items():
-            self.lines.setdefault(contract, []).extend(more)
+    def take(self, contract: str, lines: list[bytes], count: int) -> None:
+        self.lines.setdefault(contract, []).extend(lines)
+        self.counts[contract] = self.counts.get(contract, 0) + count
 
     @property
     def accepted(self) -> int:
@@ -119,7 +121,7 @@ class Door:
         if good := self._admit_good(body, zone_id, received_at):
             return good
         elements = _elements(body)
-        whole = Admission(len(elements), {})
+        whole = Admission(len(elements))
         self._sort_out(elements, 0, whole, zone_id, received_at)
         if whole.rejected:
             whole.event_ids = [self._event_id(e) for e in elements]
@@ -139,13 +141,14 @@ class Door:
                 return None
         except (*NOT_JSON, KeyError):
             return None
-        lines = {}
+        admission = Admission(len(events))
         for contract, mine, theirs in _by_contract(events, payloads):
             judge = judges[contract]
             if not judge.all_good(theirs, received_at):
                 return None
-            lines[contract] = _encoded(self._wrap(judge, mine, theirs, zone_id, received_at, b"\n" in body), len(body))
-        return Admission(len(events), lines)
+            wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, b"\n" in body)
+            admission.take(contract, _encoded(wrapped, len(body)), len(mine))
+        return admission
 
     def _names_are_unique(self, body: bytes, events: list, payloads: list) -> bool:
         """Whether no object of the body names a member twice, by counting.
@@ -175,12 +178,13 @@ class Door:
             if isinstance(verdict, Rejection):
                 whole.rejected[first] = verdict
             else:
-                whole.take({verdict.contract: [verdict.line]})
+                whole.take(verdict.contract, [verdict.line], 1)
             return
         middle = len(elements) // 2
         for start, part in ((0, elements[:middle]), (middle, elements[middle:])):
             if good := self._admit_good(b"[%b]" % b",".join(part), zone_id, received_at):
-                whole.take(good.lines)
+                for contract, lines in good.lines.items():
+                    whole.take(contract, lines, good.counts[contract])
             else:
                 self._sort_out(part, first + start, whole, zone_id, received_at)
 

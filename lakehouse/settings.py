@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     collector_host: str = Field("127.0.0.1", description="Address the collector listens on.")
     collector_port: int = Field(8080, description="Port the collector listens on; 0 takes a free one.")
     collector_max_body_bytes: int = Field(5 * 1024 * 1024, description="Largest request body, after decompression; larger ones get 413.")
+    collector_queue_bytes: int = Field(
+        64 * 1024 * 1024, description="Events accepted but not yet durable that a collector holds at most; beyond it requests get 503."
+    )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
 
     land_batch_events: int = Field(50_000, description="Events in one raw file at most.")

@@ -1,0 +1,48 @@
+"""`lakehouse collect`: the front door as a process.
+
+start ─▶ listen ─▶ one line of JSON on stdout (and in --ready-file): the address
+SIGTERM or Ctrl-C ─▶ stop listening ─▶ answer what is in flight ─▶ close bus and spool ─▶ exit 0
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakehouse.errors import BadInputError, require
+from lakehouse.settings import settings
+
+
+def collect(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; LAKEHOUSE_COLLECTOR_HOST unless given.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. LAKEHOUSE_COLLECTOR_PORT unless given.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the address here, as JSON, once requests are answered; removed at the end.")
+    ] = None,
+) -> None:
+    """Take events by HTTP, and answer once they are durable.
+
+    `POST /v1/events` takes one event or an array of up to 1,000; `/docs` describes it, `/metrics` counts it. Example:
+
+        lakehouse collect --port 8080
+        curl -H 'Host: univprepai.com' -H 'Content-Type: application/json' localhost:8080/v1/events -d '{"event_id": "…", …}'
+
+    Prints one line of JSON with the address, then serves until SIGTERM or Ctrl-C; then it answers what is in flight and
+    ends with 0.
+    """
+    require("uvicorn", "collectors")
+    require("fastapi", "collectors")
+    from collectors.events.server import listen, serve
+
+    chosen = settings()
+    host, port = host or chosen.collector_host, chosen.collector_port if port is None else port
+    try:
+        listening = listen(host, port)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port; 0 takes a free one"
+        ) from error
+    with listening:
+        serve(chosen, listening, ready_file)

@@ -1,0 +1,69 @@
+"""Running the application under uvicorn: one process, one event loop, an end without loss."""
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from collectors.events.app import create_app
+from lakehouse.settings import Settings
+from lakehouse.storage.durable import write_file
+
+_GRACE_S = 30
+
+
+def options(app: object) -> uvicorn.Config:
+    """How every server of this repository's benches runs, too. No access log: it would hold addresses of people."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises OSError."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
+
+
+def serve(settings: Settings, listening: socket.socket, ready_file: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    host, port = listening.getsockname()[:2]
+    told = json.dumps({"address": f"http://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()})
+    # uvicorn hands the signal on once it has shut down; we have nothing left to do then, and want to end with 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    try:
+        _Server(options(create_app(settings)), told, ready_file).run(sockets=[listening])
+    finally:
+        if ready_file:
+            ready_file.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, told: str, ready_file: Path | None) -> None:
+        super().__init__(config)
+        self._told = told
+        self._ready_file = ready_file
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        gc.freeze()  # contracts and code are for ever: the collector need not look at them again
+        if self._ready_file:
+            write_file(self._ready_file, self._told.encode())
+        print(self._told, flush=True, file=sys.stdout)
