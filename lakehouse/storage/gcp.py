@@ -41,7 +41,7 @@ class PubSubBus:
         self._project = project
         self._ack_deadline_s = int(ack_deadline_s)
         self._publish_timeout_s = publish_timeout_s
-        self._most_messages: dict[str, int] = {}
+        self._one_at_a_time: set[str] = set()
         self._unacknowledged: dict[str, set[str]] = {}
 
     def publish(self, topic: str, messages: Sequence[bytes]) -> None:
@@ -78,7 +78,7 @@ class PubSubBus:
         return []
 
     def _received(self, path: str, max_messages: int, timeout_s: float) -> list:
-        limit = min(max_messages, self._most_messages.get(path, max_messages))
+        limit = 1 if path in self._one_at_a_time else max_messages
         try:
             return list(self._subscriber.pull(subscription=path, max_messages=limit, timeout=timeout_s, retry=None).received_messages)
         except self._api.DeadlineExceeded:
@@ -86,8 +86,9 @@ class PubSubBus:
         except self._api.ResourceExhausted:
             if limit == 1:
                 raise _away("an answer is larger than the channel takes") from None
-            # An emulator's channel takes 4 MB an answer. What was cut off is delivered again after its deadline.
-            self._most_messages[path] = limit // 2
+            # The client opens a channel to an emulator that takes 4 MB an answer, a few packed batches. What was cut off
+            # comes again after the subscription's deadline; to guess a smaller number could cost that wait many times.
+            self._one_at_a_time.add(path)
             return []
         except self._api.NotFound:
             raise SettingsError(
@@ -140,7 +141,7 @@ class PubSubBus:
             self._publisher.create_topic(name=path)
         for subscription in subscriptions:
             with contextlib.suppress(self._api.AlreadyExists):
-                self._subscriber.create_subscription(name=self._path(topic, subscription), topic=path, ack_deadline_seconds=60)
+                self._subscriber.create_subscription(name=self._path(topic, subscription), topic=path, ack_deadline_seconds=10)
 
 
 def _away(why: str) -> LakehouseError:

@@ -80,6 +80,10 @@ class LocalBus:
         folder = self._root / checked_name(topic)
         return trim(folder) if folder.is_dir() else 0
 
+    def damaged_bytes(self, topic: str, subscription: str) -> int:
+        """What this reader had to leave out between two good records; anything above 0 means a failing disk."""
+        return self._consumer(topic, subscription).damaged_bytes
+
     def close(self) -> None:
         """Give up the segments and the subscriptions; what is unacknowledged goes to whoever reads next."""
         with self._mutex:
