@@ -1,0 +1,112 @@
+"""What a run of the gate leaves behind.
+
+Result ─▶ monitoring.data_quality_checks   (a repeated run id replaces its rows)
+       └▶ <home>/logs/quality_<stage>.prom (node-exporter's textfile format, replaced as a whole)
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from lakehouse.contracts import Contract
+from lakehouse.contracts.project import duckdb_columns
+from lakehouse.errors import BusyError
+from lakehouse.places import MONITORING_SCHEMA
+from quality.gate import Result
+from quality.measures import Measures
+
+CHECKS = "monitoring.data_quality_checks"
+_PATIENCE_S = 20.0
+Opened = TypeVar("Opened")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the gate; the attributes are columns of monitoring.data_quality_checks."""
+
+    check_run_id: str
+    checked_at: datetime
+    checked_on: date
+    check_stage: str
+
+
+def patiently(open_it: Callable[[], Opened], warehouse: Path, patience_s: float = _PATIENCE_S) -> Opened:
+    """Open the warehouse, waiting for another process to let go of it. Raises BusyError."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return open_it()
+        except Exception as error:
+            # DuckDB's refusal comes bare or inside SQLAlchemy's; anything but a lock is raised as it is.
+            if "set lock on file" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                hint = "wait for `lakehouse model` to end, or close the DuckDB shell that holds it"
+                raise BusyError(f"{warehouse} is open in another process", hint=hint) from error
+            time.sleep(0.25)
+
+
+def store(warehouse: Path, contract: Contract, run: Run, results: Sequence[Result], datasets: Sequence[str]) -> None:
+    """Replace what this run id has said of these datasets. Raises BusyError."""
+    table = f'{MONITORING_SCHEMA}."{contract.table}"'
+    types = duckdb_columns(contract.fields)
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with patiently(lambda: duckdb.connect(str(warehouse)), warehouse) as db:
+        db.execute("begin")
+        db.execute(f"create schema if not exists {MONITORING_SCHEMA}")
+        db.execute(f"create table if not exists {table} ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
+        for name, kind in types.items():
+            db.execute(f"alter table {table} add column if not exists {name} {kind}")
+        db.execute(
+            f"delete from {table} where check_run_id = ? and check_stage = ? and list_contains(?, checked_dataset)",
+            [run.check_run_id, run.check_stage, list(datasets)],
+        )
+        rows = [asdict(run) | asdict(result) for result in results]
+        marks = ", ".join("?" for _ in types)
+        if rows:
+            db.executemany(f"insert into {table} ({', '.join(types)}) values ({marks})", [[row[name] for name in types] for row in rows])
+        db.execute("commit")
+
+
+def write_metrics(folder: Path, run: Run, results: Sequence[Result], measures: dict[str, Measures]) -> Path:
+    """Gauges of this run, for node-exporter's textfile collector (or any reader of Prometheus text). Returns the file."""
+    lines = _family("data_quality_check_status", "1 where a check passed, 0 where it did not.")
+    for r in results:
+        if r.check_status == "unknown":
+            continue
+        labels = {"stage": run.check_stage, "dataset": r.checked_dataset, "check": r.check_name, "severity": r.check_severity}
+        lines.append(_sample("data_quality_check_status", labels, float(r.check_status == "passed")))
+    lines += _family("data_null_rate", "Share of rows of the day without a value, among those that may have one.")
+    for dataset, m in measures.items():
+        for column, rate in m.null_rates.items():
+            lines.append(_sample("data_null_rate", {"stage": run.check_stage, "dataset": dataset, "column": column}, rate))
+    for name, attribute, help_text in (
+        ("data_volume_zscore", "volume_zscore", "Standard deviations between the rows of the day and the mean of 14 days before."),
+        ("data_freshness_minutes", "freshness_minutes", "Minutes from the newest row to the end of the day that was judged."),
+    ):
+        lines += _family(name, help_text)
+        for dataset, m in measures.items():
+            value = getattr(m, attribute)
+            if value is not None:
+                lines.append(_sample(name, {"stage": run.check_stage, "dataset": dataset}, value))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"quality_{run.check_stage}.prom"
+    partial = path.with_suffix(".tmp")  # the collector reads *.prom only, and must never see half a file
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def _family(name: str, help_text: str) -> list[str]:
+    return [f"# HELP {name} {help_text}", f"# TYPE {name} gauge"]
+
+
+def _sample(name: str, labels: dict[str, str], value: float) -> str:
+    pairs = ",".join(f'{k}="{v}"' for k, v in labels.items())
+    return f"{name}{{{pairs}}} {value:g}"
