@@ -108,9 +108,13 @@ class Consumer:
         with not_durable("the subscription could not be opened"):
             make_folder(folder)
             self._lock = _hold(folder / f"{subscription}.lock", f"{folder.name}/{subscription}")
-            if not self._offsets.exists():
-                write_file(self._offsets, b"{}")  # from now on trim() knows of it
-        self._saved = read_offsets(self._offsets)
+            try:
+                if not self._offsets.exists():
+                    write_file(self._offsets, b"{}")  # from now on trim() knows of it
+                self._saved = read_offsets(self._offsets)
+            except BaseException:
+                os.close(self._lock)  # or this process would stand in its own way when it tries again
+                raise
         self._cursors: dict[str, _Cursor] = {}
 
     def pull(self, max_messages: int, timeout_s: float) -> list[Message]:

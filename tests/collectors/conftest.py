@@ -1,0 +1,85 @@
+"""A real collector as a process of its own, on a free port, with a home of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from sample_events import HOST
+
+from lakehouse import envelope
+from lakehouse.contracts import registry
+from lakehouse.storage.local import LocalBus
+
+START_S = 30
+
+
+class Running:
+    """One collector process."""
+
+    def __init__(self, home: Path, before: str = "", **options: object) -> None:
+        """`before`: Python to run in the process first, such as a limit. `options`: settings."""
+        ready = home / f"ready-{time.monotonic_ns()}.json"
+        code = f"{before}\nfrom collectors.events.command import collect\nfrom pathlib import Path\ncollect(port=0, ready_file=Path({str(ready)!r}))"
+        env = os.environ | {"LAKEHOUSE_HOME": str(home)} | {f"LAKEHOUSE_{k.upper()}": str(v) for k, v in options.items()}  # noqa: TID251
+        self.home = home
+        self.errors = home / "collector.log"
+        with self.errors.open("ab") as errors:
+            self.process = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.DEVNULL, stderr=errors)
+        until = time.monotonic() + START_S
+        while not ready.exists():
+            assert self.process.poll() is None and time.monotonic() < until, self.errors.read_text()
+            time.sleep(0.02)
+        self.address = json.loads(ready.read_text())["address"]
+        self.client = httpx.Client(base_url=self.address, headers={"Host": HOST, "Content-Type": "application/json"}, timeout=30)
+
+    def post(self, body: bytes, **headers: str) -> httpx.Response:
+        return self.client.post("/v1/events", content=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def metrics(self) -> dict[str, float]:
+        lines = self.client.get("/metrics").text.splitlines()
+        return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(START_S)
+
+
+@pytest.fixture
+def collector(home: Path) -> Callable[..., Running]:
+    """collector(before="", **settings) starts one; all are ended with the test."""
+    running: list[Running] = []
+
+    def start(before: str = "", **options: object) -> Running:
+        running.append(Running(home, before, **options))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.client.close()
+        if one.process.poll() is None:
+            one.kill()
+
+
+def arrived(home: Path, folder: str = "bus") -> Counter[str]:
+    """event_id → how often it is on the bus, read from its beginning as a lander would read it."""
+    bus, subscription = LocalBus(home / folder), f"test-{time.monotonic_ns()}"
+    ids: Counter[str] = Counter()
+    for contract in registry().layer("stream"):
+        while messages := bus.pull(contract.topic, subscription, 1_000, 0):
+            ids.update(envelope.decode(line).event_id for m in messages for line in envelope.unpack(m.data))
+            bus.ack(contract.topic, subscription, messages)
+    bus.close()
+    return ids
