@@ -1,0 +1,133 @@
+"""One simulation from its first slice to its truth: generate, send, publish, add up.
+
+    generate ─▶ Step (requests, rows) ─▶ Sender ─▶ collector
+                                      └▶ bus (snapshots, the partner's messages)
+    ledger ─▶ truth.write, once everything is sent
+
+While one step is being sent the next one is generated. The same parameters give the same bytes; simulating again sends
+everything again, and changes nothing behind the front door.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lakehouse.envelope import pack
+from lakehouse.errors import BadInputError
+from lakehouse.storage.protocols import Bus
+from simulator import lines, partner, requests, slices, snapshot, truth
+from simulator.city import City
+from simulator.ledger import Ledger
+from simulator.mishaps import Mishaps
+from simulator.partner import Message
+from simulator.requests import Request
+from simulator.sender import Sender, Tally
+from simulator.snapshot import Row
+
+
+@dataclass
+class Step:
+    """What is sent in one go."""
+
+    requests: list[Request]
+    rows: list[Row]
+    messages: list[Message] = field(default_factory=list)
+
+
+@dataclass
+class Simulation:
+    """A city's events in the making. `ledger` and the counts are complete once `steps` has ended."""
+
+    city: City
+    ledger: Ledger = field(init=False)
+    events: int = 0
+    rows: Counter = field(default_factory=Counter)
+    unknown_fields: int = 0
+    dead_letters: Counter = field(default_factory=Counter)
+    partner_duplicates: int = 0
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.city)
+
+    def steps(self) -> Iterator[Step]:
+        """Slice by slice, and last what was held back and the standing tables."""
+        mishaps, number = Mishaps(self.city), 0
+        for part in slices.generate(self.city):
+            self.ledger.add(part)
+            written = lines.write(self.city, part)
+            self.events += len(written.text)
+            self.unknown_fields += written.unknown_fields
+            number = part.number + 1
+            sent = requests.requests(self.city, mishaps.records(part, written), part.number)
+            yield self._step(sent, list(snapshot.sat(self.city, part)), partner.messages(self.city, part, written))
+        self.ledger.add_standing()
+        yield self._step(requests.requests(self.city, mishaps.rest(), number), list(snapshot.standing(self.city)), [])
+
+    def _step(self, sent: list[Request], rows: list[Row], messages: list[Message]) -> Step:
+        self.rows.update(row.contract for row in rows)
+        self.dead_letters.update(message.code for message in messages if message.code)
+        self.partner_duplicates += sum(message.code is None for message in messages)
+        return Step(sent, rows, messages)
+
+
+async def send(simulation: Simulation, bus: Bus, sender: Sender, advance: Callable[[int], None]) -> None:
+    """Send every step. Raises NotDurableError where the collector or the bus does not take it."""
+    steps = simulation.steps()
+    step = await asyncio.to_thread(next, steps)
+    while step is not None:
+        following = asyncio.create_task(asyncio.to_thread(next, steps, None))
+        try:
+            await asyncio.to_thread(publish, bus, step)
+            await sender.send(step.requests, advance)
+        except BaseException:
+            await asyncio.wait([following])  # a thread cannot be interrupted
+            raise
+        step = await following
+
+
+def publish(bus: Bus, step: Step) -> None:
+    """A step's rows as packed batches, and the partner's messages as they are."""
+    by_contract: dict[str, list[bytes]] = {}
+    received_at = snapshot.received_now()
+    for row in step.rows:
+        by_contract.setdefault(row.contract, []).append(row.line(received_at))
+    for contract, packed in by_contract.items():
+        bus.publish(contract, pack(packed))
+    for message in step.messages:
+        bus.publish(message.topic, [message.encoded(received_at)])
+
+
+def parameters(city: City) -> dict:
+    return {"seed": city.seed, "scale": city.scale, "days": city.calendar.days, "end_on": city.calendar.end_on.isoformat()}
+
+
+def require_same_city(folder: Path, city: City) -> None:
+    """A home holds one city: its truth would not be true of two. Raises BadInputError."""
+    if (folder / truth.RUN).exists() and (before := truth.read_run(folder)["city"]) != parameters(city):
+        told = ", ".join(f"{name} {value}" for name, value in before.items())
+        raise BadInputError(
+            f"{folder.parent} holds another city already ({told})", hint="set LAKEHOUSE_HOME to an empty folder, or use the same parameters"
+        )
+
+
+def summary(simulation: Simulation, tally: Tally) -> dict:
+    """run.json: everything that was sent, and what must have become of it."""
+    return {
+        "city": parameters(simulation.city),
+        "events": simulation.events,
+        "requests": tally.requests,
+        "retries": tally.retries,
+        "sent": tally.sent,
+        "accepted": tally.accepted,
+        "rejected": dict(sorted(tally.rejected.items())),
+        "duplicates": tally.duplicates,
+        "duplicates_past_the_door": simulation.partner_duplicates,
+        "late": tally.late,
+        "unexpected_verdicts": tally.surprises,
+        "unexpected_examples": tally.unexpected,
+        "rows_published": dict(sorted(simulation.rows.items())),
+        "dead_letters": dict(sorted(simulation.dead_letters.items())),
+        "unknown_fields": {lines.EXPERIMENT_FIELD: simulation.unknown_fields},
+    }

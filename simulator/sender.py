@@ -1,0 +1,113 @@
+"""Requests → collector, over several connections, each until it is answered for good.
+
+    Request ─▶ POST /v1/events (Host: the zone's) ─┬─▶ 202, 207, 400: verdicts, held against what was expected
+                                                   └─▶ 503, 507, no answer: the same bytes again, a little later
+
+Sending again what may have arrived is safe: event_ids stay the same, and refine drops what it has seen.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import NotDurableError, require
+from simulator.requests import Request
+
+if TYPE_CHECKING:
+    import httpx
+
+PATH = "/v1/events"
+TRY_AGAIN = frozenset({429, 502, 503, 504, 507})
+_MOST_WAIT_S = 5.0
+
+
+@dataclass
+class Tally:
+    """What became of the events. `unexpected`: verdicts that the simulator did not foresee, in words, the first few."""
+
+    requests: int = 0
+    retries: int = 0
+    sent: int = 0
+    accepted: int = 0
+    rejected: Counter = field(default_factory=Counter)
+    duplicates: int = 0
+    late: int = 0
+    surprises: int = 0
+    unexpected: list[str] = field(default_factory=list)
+
+    def surprise(self, words: str) -> None:
+        self.surprises += 1
+        if len(self.unexpected) < 10:
+            self.unexpected.append(words)
+
+
+class Sender:
+    """A collector's client. Use as `async with`; `send` returns once all requests are answered."""
+
+    def __init__(self, url: str, connections: int, patience_s: float) -> None:
+        self._url, self._connections, self._patience_s = url.rstrip("/"), connections, patience_s
+        self.tally = Tally()
+
+    async def __aenter__(self) -> "Sender":
+        httpx = require("httpx", "simulator")
+        limits = httpx.Limits(max_connections=self._connections, max_keepalive_connections=self._connections)
+        self._transport_error = httpx.TransportError
+        self._client = httpx.AsyncClient(limits=limits, timeout=60, trust_env=False)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def send(self, requests: Iterable[Request], advance) -> None:
+        """Send all; `advance(events)` is called after each. Raises NotDurableError where patience ends."""
+        waiting = iter(requests)  # shared by all connections: each takes the next one
+
+        async def work() -> None:
+            for request in waiting:
+                await self._deliver(request)
+                advance(request.events)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._connections):
+                group.create_task(work())
+
+    async def _deliver(self, request: Request) -> None:
+        headers = {"Host": request.host, "Content-Type": "application/json"} | ({"Content-Encoding": "gzip"} if request.is_gzip else {})
+        waited, wait = 0.0, 0.1
+        while True:
+            why = ""
+            try:
+                response = await self._client.post(self._url + PATH, content=request.body, headers=headers)
+                if response.status_code not in TRY_AGAIN:
+                    return self._count(request, response)
+                why = f"HTTP {response.status_code}"
+            except self._transport_error as error:
+                why = type(error).__name__
+            if waited >= self._patience_s:
+                raise NotDurableError(
+                    f"{self._url} did not take events for {waited:.0f} s ({why})",
+                    hint="is the collector running (`lakehouse collect`)? Simulate again afterwards: what arrived is not doubled",
+                )
+            self.tally.retries += 1
+            await asyncio.sleep(wait)
+            waited, wait = waited + wait, min(wait * 2, _MOST_WAIT_S)
+
+    def _count(self, request: Request, response: "httpx.Response") -> None:
+        tally = self.tally
+        tally.requests += 1
+        tally.sent += request.events
+        tally.duplicates += request.duplicates
+        tally.late += request.late
+        told = response.json()
+        if "code" in told:
+            refused = dict.fromkeys(range(request.events), told["code"])
+        else:
+            refused = {r["index"]: r["code"] for r in told.get("results", ()) if r["status"] == "rejected"}
+        tally.rejected.update(refused.values())
+        tally.accepted += request.events - len(refused)
+        expected = dict.fromkeys(range(request.events), request.refused_whole) if request.refused_whole else request.expected
+        for index in sorted(refused.keys() | expected.keys()):
+            if refused.get(index) != expected.get(index):
+                tally.surprise(f"{request.host}: expected {expected.get(index) or 'accepted'}, was told {refused.get(index) or 'accepted'}")
