@@ -7,10 +7,13 @@ curated  warehouse file    ─▶ attached, read only
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pyarrow import parquet
+
 from lakehouse.business_day import BUSINESS_TIMEZONE
 from lakehouse.contracts import Contract, Field, Registry
-from lakehouse.contracts.project import clean_fields, duckdb_columns
+from lakehouse.contracts.project import clean_fields
 from lakehouse.errors import BadInputError
+from lakehouse.model.publish import view_sql
 from lakehouse.places import CLEAN_SCHEMA, CURATED_SCHEMA, FEATURES_SCHEMA, clean_table
 from lakehouse.storage.protocols import TableStore
 
@@ -24,11 +27,11 @@ Query = Callable[[str], list[tuple]]
 class Dataset:
     """A table as the gate reads it.
 
+    fields    the columns that it should have and has; none where the stage that should have made it has not
     relation  its name in SQL
     day       SQL for a row's business day; None where rows belong to no day, so that volume and history say nothing
     moment    SQL for the moment a row speaks of; None likewise
     refers    (column, relation, key): where the column's values must be found
-    exists    False where a stage that should have made the table has not
     """
 
     contract: Contract
@@ -37,7 +40,6 @@ class Dataset:
     day: str | None
     moment: str | None
     refers: tuple[tuple[str, str, str], ...] = ()
-    exists: bool = True
 
 
 def contracts_of(stage: str, contracts: Registry, only: list[str]) -> list[Contract]:
@@ -58,49 +60,41 @@ def clean_datasets(query: Query, tables: TableStore, contracts: Registry, member
 
 
 def _clean(query: Query, tables: TableStore, contract: Contract, fields: tuple[Field, ...]) -> Dataset:
-    relation = f'{CLEAN_SCHEMA}."{contract.table}"'
-    stored = clean_table(contract.domain, contract.table)
-    files, schema = tables.files(stored), tables.schema(stored)
-    types = duckdb_columns(fields)
-    here = set(schema.names) if schema and files else set()
-    # An optional field that is new to the contract comes into the table with the next rows; until then it is empty.
-    ours = [f'"{f.name}"' if f.name in here else f'null::{types[f.name]} as "{f.name}"' for f in fields if f.name in here or not f.required]
-    if here:
-        paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-        # A file that is older than a column does not hold it.
-        rows = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = true, hive_types = {{'dt': DATE}})"
-        query(f"create or replace view {relation} as select {', '.join(ours)} from {rows}")
-    else:
-        empty = ", ".join(f'null::{kind} as "{name}"' for name, kind in types.items())
-        query(f"create or replace view {relation} as select {empty} where false")
-    # A stream is as fresh as what it tells of; of a table's snapshot, the rows may well be old.
-    moment = contract.event_time if contract.layer == "stream" else "received_at"
-    known_when = not here or moment in here
-    return Dataset(contract, fields, relation, "dt" if contract.layer == "stream" else None, f'"{moment}"' if known_when else None)
+    paths = tables.files(clean_table(contract.domain, contract.table))
+    query(view_sql(contract, fields, {path: tuple(parquet.read_schema(path).names) for path in paths}))
+    relation = f"{CLEAN_SCHEMA}.{contract.table}"
+    if contract.layer == "stream":
+        return Dataset(contract, fields, relation, "dt", f'"{contract.event_time}"')
+    # A table is as fresh as its newest snapshot; its rows may well be old.
+    return Dataset(contract, fields, relation, None, "received_at")
 
 
 def curated_datasets(query: Query, catalog: str, members: list[Contract]) -> list[Dataset]:
     """`catalog`: the name that the warehouse is attached under."""
-    there = query(
-        f"select schema_name, table_name from duckdb_tables() where database_name = '{catalog}' "
-        f"union all select schema_name, view_name from duckdb_views() where database_name = '{catalog}'"
+    there: dict[str, set[str]] = {}
+    for schema, table, column in query(
+        f"select schema_name, table_name, column_name from duckdb_columns() where database_name = '{catalog}'"
+    ):
+        there.setdefault(f'"{catalog}"."{schema}"."{table}"', set()).add(column)
+    return [_curated(contract, catalog, there) for contract in members]
+
+
+def _curated(contract: Contract, catalog: str, there: dict[str, set[str]]) -> Dataset:
+    relation = f'"{catalog}"."{_SCHEMAS[contract.layer]}"."{contract.table}"'
+    fields = tuple(f for f in contract.fields if f.name in there.get(relation, ()))
+    if not fields:
+        return Dataset(contract, (), "(select 1 as nothing where false)", None, None)
+    targets = [(f.name, *f.references.split(".")) for f in fields if f.references]
+    refers = tuple(
+        (c, target, key) for c, table, key in targets if key in there.get(target := f'"{catalog}"."{CURATED_SCHEMA}"."{table}"', ())
     )
-    relations = {(schema, table): f'"{catalog}"."{schema}"."{table}"' for schema, table in there}
-    return [_curated(contract, relations) for contract in members]
-
-
-def _curated(contract: Contract, relations: dict[tuple[str, str], str]) -> Dataset:
-    relation = relations.get((_SCHEMAS[contract.layer], contract.table))
-    if relation is None:
-        return Dataset(contract, contract.fields, "(select 1 as nothing where false)", None, None, exists=False)
-    targets = [(f.name, *f.references.split(".")) for f in contract.fields if f.references]
-    refers = tuple((c, relations[CURATED_SCHEMA, table], key) for c, table, key in targets if (CURATED_SCHEMA, table) in relations)
-    if contract.event_time is None:
-        return Dataset(contract, contract.fields, relation, None, None, refers)
-    column = f'"{contract.event_time}"'
-    if contract.field(contract.event_time).type == "date":
+    time = next((f for f in fields if f.name == contract.event_time), None)
+    if time is None:
+        return Dataset(contract, fields, relation, None, None, refers)
+    column = f'"{time.name}"'
+    if time.type == "date":
         # Of a day that is over, the newest moment is its end.
-        return Dataset(contract, contract.fields, relation, column, f"timezone('{BUSINESS_TIMEZONE}', ({column} + 1)::timestamp)", refers)
+        return Dataset(contract, fields, relation, column, f"timezone('{BUSINESS_TIMEZONE}', ({column} + 1)::timestamp)", refers)
     # Features are known at the midnight that ends the day they describe.
     shown = f"{column} - interval 1 microsecond" if contract.layer == "features" else column
-    return Dataset(contract, contract.fields, relation, f"timezone('{BUSINESS_TIMEZONE}', {shown})::date", column, refers)
+    return Dataset(contract, fields, relation, f"timezone('{BUSINESS_TIMEZONE}', {shown})::date", column, refers)

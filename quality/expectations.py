@@ -42,13 +42,21 @@ class Check:
     severity: str = "critical"
 
 
-def row_checks(contract: Contract, fields: tuple[Field, ...]) -> list[Check]:
-    """Rules of every row; `fields` are the table's columns as stored."""
-    checks = [_projected(contract, e) for e in expectations(contract, fields)]
+def row_checks(dataset: Dataset) -> list[Check]:
+    """Rules of every row. That a column is missing is said once, by the first check: the others leave it out."""
+    contract = dataset.contract
+    here = {f.name for f in dataset.fields}
+    columns, *rules = expectations(contract, dataset.fields if contract.is_ingested else contract.fields)
+    checks = [_projected(contract, columns)]
+    checks += [_projected(contract, e) for e in rules if here.issuperset(_looks_at(e["kwargs"]))]
     if contract.is_ingested:
         checks += _required_by_event_type(contract)
-        checks += [_pattern(contract, f) for f in fields if f.pattern]
+        checks += [_pattern(contract, f) for f in dataset.fields if f.pattern]
     return checks
+
+
+def _looks_at(kwargs: dict) -> list[str]:
+    return kwargs["column_list"] if "column_list" in kwargs else [kwargs["column"]]
 
 
 def _projected(contract: Contract, expectation: dict) -> Check:

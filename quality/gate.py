@@ -67,13 +67,10 @@ class Gate:
     def judge(self, dataset: Dataset, as_of: date, now: datetime, deliveries: Deliveries | None = None) -> tuple[list[Result], Measures]:
         """Every check of a dataset for the business day `as_of`."""
         measures = measure(self.query, dataset, as_of, now, deliveries)
-        checks = row_checks(dataset.contract, dataset.fields)
-        if not dataset.exists:
-            checks = checks[:1]  # the columns' check says that the table is missing; the others could only repeat it
-        results = self._run(dataset, f"select * from {dataset.relation}", checks, measures)
+        results = self._run(dataset, f"select * from {dataset.relation}", row_checks(dataset), measures)
         known = {name: value for name, value in measures.values().items() if value is not None}
         row = ", ".join(f'{value!r}::double as "{name}"' for name, value in known.items())
-        by_measure = {check.kwargs["column"]: check for check in (measure_checks(dataset, measures) if dataset.exists else [])}
+        by_measure = {check.kwargs["column"]: check for check in measure_checks(dataset, measures)}
         judged = [check for name, check in by_measure.items() if name in known]
         results += self._run(dataset, f"select {row}", judged, measures) if judged else []
         results += [_verdict(dataset, check, "unknown", None, None, measures) for name, check in by_measure.items() if name not in known]

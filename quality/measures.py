@@ -106,8 +106,7 @@ def zscore(counts: dict[date, int], as_of: date) -> float | None:
 
 
 def _nulls(query: Query, dataset: Dataset, as_of: date) -> tuple[dict[str, float], dict[str, float]]:
-    there = {row[0] for row in query(f"describe select * from {dataset.relation}")}
-    columns = [f.name for f in dataset.fields if not f.required and f.name in there]
+    columns = [f.name for f in dataset.fields if not f.required]
     if not columns:
         return {}, {}
     first = as_of - timedelta(days=HISTORY_DAYS)

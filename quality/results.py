@@ -5,25 +5,21 @@ Result ─▶ monitoring.data_quality_checks   (a repeated run id replaces its r
 """
 
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 
 from lakehouse.contracts import Contract
 from lakehouse.contracts.project import duckdb_columns
-from lakehouse.errors import BusyError
 from lakehouse.places import MONITORING_SCHEMA
+from lakehouse.storage.warehouse import patiently
 from quality.gate import Result
 from quality.measures import Measures
 
 CHECKS = "monitoring.data_quality_checks"
-_PATIENCE_S = 20.0
-Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -34,22 +30,6 @@ class Run:
     checked_at: datetime
     checked_on: date
     check_stage: str
-
-
-def patiently(open_it: Callable[[], Opened], warehouse: Path, patience_s: float = _PATIENCE_S) -> Opened:
-    """Open the warehouse, waiting for another process to let go of it. Raises BusyError."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            return open_it()
-        except Exception as error:
-            # DuckDB's refusal comes bare or inside SQLAlchemy's; anything but a lock is raised as it is.
-            if "set lock on file" not in str(error):
-                raise
-            if time.monotonic() > deadline:
-                hint = "wait for `lakehouse model` to end, or close the DuckDB shell that holds it"
-                raise BusyError(f"{warehouse} is open in another process", hint=hint) from error
-            time.sleep(0.25)
 
 
 def store(warehouse: Path, contract: Contract, run: Run, results: Sequence[Result], datasets: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from lakehouse.errors import BadInputError, QualityGateError
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables
+from lakehouse.storage.warehouse import patiently
 from quality import datasets, measures, results
 from quality.gate import Gate, Result
 from quality.results import CHECKS, Run
@@ -80,5 +81,5 @@ def _open(gate: Gate, stage: str, settings: Settings, members: list) -> list[dat
         raise BadInputError(f"there is no warehouse at {warehouse}", hint="run `lakehouse model` first")
     # Views in the warehouse name the catalog that they were made in, which is the file's name.
     attach = f"attach '{warehouse.absolute()}' as \"{warehouse.stem}\" (read_only)"
-    results.patiently(lambda: gate.query(attach), warehouse)
+    patiently(lambda: gate.query(attach), warehouse)
     return datasets.curated_datasets(gate.query, warehouse.stem, members)

@@ -99,6 +99,7 @@ def test_curated_from_pass_to_failure(home):
     warehouse(home, fact_attempts={"score": 101.0, "user_pid": "nobody-in-dim-user"}, mart_exam_performance={"exam_id": None})
     with duckdb.connect(str(Home(home).warehouse)) as db:
         db.execute("drop table curated.dim_item")
+        db.execute("alter table curated.fact_responses drop column response_time_ms")
     closed = check("curated", "--run-id", "r")
     assert closed.returncode == 20
     failed = stored(
@@ -107,6 +108,7 @@ def test_curated_from_pass_to_failure(home):
     assert failed == [
         ("curated.dim_item", "table.columns"),
         ("curated.fact_attempts", "score.between"),
+        ("curated.fact_responses", "table.columns"),
         ("curated.mart_exam_performance", "exam_id.not_null"),
     ]
     consistency = "select checked_dataset, observed_value, check_status from CHECKS where check_run_id = 'r' and check_name = 'user_pid.consistent_share' order by all"
@@ -121,7 +123,7 @@ def test_a_dataset_that_is_not_there_is_named_with_those_that_are(home):
 
 def test_results_wait_for_the_warehouse_and_then_say_who_holds_it(home):
     from lakehouse.errors import BusyError
-    from quality.results import patiently
+    from lakehouse.storage.warehouse import patiently
 
     path = Home(home).warehouse
     path.parent.mkdir(parents=True)
