@@ -1,0 +1,95 @@
+"""The demo's command line, and its journey on one page."""
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+DAILY, SERVING = "daily_exam_processing", "feature_serving"
+ASSET_LIMIT_S = 120  # from the checked curated zone to the run that it starts: seconds, unless the machine is very busy
+
+
+def demo(
+    scale: Annotated[float, typer.Option(help="1 is about 100,000 events; 250 the planned day of 25 million.", min=0.001)] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same city, event for event.", min=0)] = 1,
+) -> None:
+    """Play MegaCity through the whole platform, and hold the marts against the truth.
+
+    A simulator sends events over HTTP to a real collector; a real Airflow run lands, refines, checks and models them;
+    the checked marts start a second run that brings features online. The closing table shows what became of every
+    record. The home (LAKEHOUSE_HOME, `var` by default) is kept for you to explore, and made anew by the next demo.
+
+    Ends with 0 only where every stage succeeded and every mart equals the truth; with 20 where one differs, and with 21
+    where a stage failed: its last lines are shown then, and where its log lies.
+
+    Example: `lakehouse demo --scale 0.1 --seed 42`
+    """
+    from rich.console import Console
+
+    from lakehouse.errors import SettingsError
+    from lakehouse.settings import settings
+    from simulator.calendar import DEFAULT_END_ON
+    from simulator.demo.home import prepare
+    from simulator.demo.processes import PROJECT, Background, Day
+
+    if settings().profile != "local":
+        raise SettingsError("the demo plays on this machine alone", hint="LAKEHOUSE_PROFILE=local lakehouse demo")
+    began = time.monotonic()
+    day = Day(settings().home.resolve(), Console(stderr=True), as_of=DEFAULT_END_ON.isoformat())
+    did = prepare(day.home, scale, seed)
+    day.console.print(f"[bold]MegaCity[/] at scale {scale:g}, seed {seed}; {did}", highlight=False, soft_wrap=True)
+    day.logs.mkdir(parents=True)
+    with Background(day, "airflow", sys.executable, str(PROJECT / "deploy" / "airflow" / "local.py")) as airflow:
+        sent = _send(day, scale, seed)
+        _process(day, airflow)
+    _close(day, sent, began)
+
+
+def _send(day, scale: float, seed: int) -> dict:
+    """The city's events, to a collector that runs for as long as they last and flushes when it is stopped.
+
+    Returns what `simulate --json` says of it.
+    """
+    import json
+
+    from simulator.demo.processes import LAKEHOUSE, Background, run
+
+    with Background(day, "collector", LAKEHOUSE, "collect", "--port", "0") as collector:
+        url = collector.wait_until_ready(limit_s=120)["address"]
+        sent = json.loads(run(day, "simulate", "--url", url, "--scale", str(scale), "--seed", str(seed), "--json", shows_progress=True))
+        collector.stop()
+    return sent
+
+
+def _process(day, server) -> None:
+    """A run of the daily DAG, and the run that its checked marts start."""
+    from simulator.demo.airflow import Airflow
+
+    with day.console.status("Airflow starts …"):
+        login = server.wait_until_ready(limit_s=300)
+    day.done("start of Airflow", server.ready_after_s, "while the events were sent")
+    airflow = Airflow(day, server, login)
+    airflow.follow(DAILY, airflow.trigger(DAILY))
+    airflow.follow(SERVING, airflow.run_started_by_asset(SERVING, ASSET_LIMIT_S))
+
+
+def _close(day, sent: dict, began: float) -> None:
+    """Compare, count, show. Raises QualityGateError where anything differs from the truth."""
+    import json
+
+    from lakehouse.errors import QualityGateError
+    from lakehouse.settings import settings
+    from simulator.demo.closing import show, summarise
+    from simulator.demo.counts import count
+    from simulator.demo.processes import run
+
+    compared = json.loads(run(day, "compare", "--json", may_fail=QualityGateError.exit_code))
+    summary = summarise(day.as_of, sent, count(settings()), compared, day.seconds, round(time.monotonic() - began, 1))
+    summary.write(day.logs)
+    show(summary, day.home)
+    if summary.differing:
+        raise QualityGateError(
+            f"{len(summary.differing)} of {len(summary.truth)} rows differ from the truth: {', '.join(summary.differing[:5])}",
+            hint=f"LAKEHOUSE_HOME={day.home} lakehouse compare --all lists every key that differs",
+        )
