@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contracts import Registry, registry
-from lakehouse.errors import BusyError
 from lakehouse.model import builds
 from lakehouse.model.clocks import Clocks, clocks, merge
 from lakehouse.model.publish import publish
@@ -18,6 +17,7 @@ from lakehouse.places import Home, clean_table
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_tables
 from lakehouse.storage.protocols import TableStore
+from lakehouse.storage.warehouse import patiently
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,7 @@ def build(settings: Settings, full_refresh: bool = False, select: Sequence[str] 
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, to write. Raises BusyError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        warehouse = duckdb.connect(str(path))
-    except duckdb.IOException as error:
-        if "lock" not in str(error).lower():
-            raise
-        raise BusyError(
-            f"{path} is in use by another program", hint="wait for the other build, or close the program that reads it"
-        ) from error
+    warehouse = patiently(lambda: duckdb.connect(str(path)), path)
     try:
         warehouse.execute("set TimeZone = 'UTC'")
         yield warehouse

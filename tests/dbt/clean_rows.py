@@ -1,6 +1,6 @@
 """Clean tables by hand: rows of which a test says only what it is about, and exports of what was built from them.
 
-    exam("attempt_started", at="2025-11-03 10:00", attempt_id="a1") ─▶ Row ─▶ write() ─▶ Delta ─▶ lakehouse model ─▶ exported()
+exam("attempt_started", at="2025-11-03 10:00", attempt_id="a1") ─▶ Row ─▶ write() ─▶ Delta ─▶ lakehouse model ─▶ exported()
 """
 
 import hashlib

@@ -1,5 +1,5 @@
 with calendar as (
-    select calendar_on from {{ calendar('2000-01-01', '2049-12-31') }} as days
+    select calendar_on from {{ calendar('2000-01-01', '2039-12-31') }} as days
 ),
 
 numbered as (

@@ -1,0 +1,136 @@
+"""Google's own analyzer and reference evaluator for BigQuery SQL (the zetasql wheel), without the wait.
+
+The wheel holds WebAssembly; compiling it takes most of a minute and a gigabyte, loading the compiled module two seconds.
+So the compiled module is kept in var/cache, under the versions that made it.
+"""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+
+import wasmtime
+from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder, create_table_content
+from zetasql.core import wasm_client
+from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
+
+_CACHE = Path(__file__).resolve().parents[2] / "var" / "cache"
+KINDS = {
+    "STRING": TypeKind.TYPE_STRING,
+    "INT64": TypeKind.TYPE_INT64,
+    "FLOAT64": TypeKind.TYPE_DOUBLE,
+    "NUMERIC": TypeKind.TYPE_NUMERIC,
+    "BOOL": TypeKind.TYPE_BOOL,
+    "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
+    "DATE": TypeKind.TYPE_DATE,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+class _KeptModule:
+    """Stands in for wasmtime.Module in the wheel's client: the same module, compiled once."""
+
+    @staticmethod
+    def from_file(engine: wasmtime.Engine, path: str) -> wasmtime.Module:
+        kept = _CACHE / f"zetasql-{version('zetasql')}-wasmtime-{version('wasmtime')}.cwasm"
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            half = kept.with_suffix(f".{os.getpid()}")
+            half.write_bytes(wasmtime.Module.from_file(engine, path).serialize())
+            half.replace(kept)
+        return wasmtime.Module.deserialize_file(engine, str(kept))
+
+
+wasm_client.Module = _KeptModule
+
+
+# What travels in and out of the evaluator as something simpler: type → (carried as, read in SQL, written in SQL).
+_CARRIED = {
+    "TIMESTAMP": ("INT64", "timestamp_micros({})", "unix_micros({})"),
+    "DATE": ("INT64", "date_from_unix_date({})", "unix_date({})"),
+    "NUMERIC": ("STRING", "cast({} as numeric)", "format('%.9f', {})"),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INTO = {
+    "TIMESTAMP": lambda v: (v - _EPOCH) // timedelta(microseconds=1),
+    "DATE": lambda v: (v - _EPOCH.date()).days,
+    "NUMERIC": str,
+}
+_BACK = {
+    "TIMESTAMP": lambda v: _EPOCH + timedelta(microseconds=v),
+    "DATE": lambda v: _EPOCH.date() + timedelta(days=v),
+    "NUMERIC": Decimal,
+}
+_FIELDS = {"STRING": "string_value", "INT64": "int64_value", "FLOAT64": "double_value", "BOOL": "bool_value"}
+
+
+class BigQuery:
+    """A catalog of tables, with or without rows, and what Google's analyzer and evaluator say of queries on it."""
+
+    def __init__(self) -> None:
+        self._language = LanguageOptions.maximum_features()
+        self._language.reserved_keywords = ["QUALIFY"]
+        self._options = AnalyzerOptions(language_options=self._language, default_timezone="UTC")
+        self._columns: dict[str, list[tuple[str, str]]] = {}
+        self._rows: dict[str, list[list]] = {}
+
+    def add(self, table: str, columns: list[tuple[str, str]], rows: Iterable[dict] = ()) -> None:
+        """`columns`: (name, BigQuery type)."""
+        self._columns[table] = columns
+        self._rows[table] = [[_carry(row[name], kind) for name, kind in columns] for row in rows]
+
+    def analyze(self, sql: str) -> list[tuple[str, str]]:
+        """The columns of a query's answer. Raises zetasql's error where BigQuery would refuse it."""
+        statement = Analyzer(self._options, self._catalog(self._columns)).analyze_statement(sql)
+        return [(c.name, _NAMES.get(c.column.type.type_kind, "?")) for c in statement.output_column_list]
+
+    def answer(self, sql: str) -> list[dict]:
+        """The rows of a query's answer, by the reference evaluator."""
+        columns = self.analyze(sql)
+        used = [name for name in self._columns if f"`{name}`" in sql]
+        for name in used:
+            reads = ", ".join(f"{_CARRIED[kind][1].format(c) if kind in _CARRIED else c} as {c}" for c, kind in self._columns[name])
+            sql = sql.replace(f"`{name}`", f"(select {reads} from `carried.{name}`)")
+        writes = ", ".join(f"{_CARRIED[kind][2].format(c) if kind in _CARRIED else c} as {c}" for c, kind in columns)
+        carried = {f"carried.{name}": [(c, _carrier(kind)) for c, kind in self._columns[name]] for name in used}
+        contents = {f"carried.{name}": create_table_content(self._rows[name]) for name in used}
+        query = (
+            PreparedQuery.builder()
+            .set_sql(f"select {writes} from ({sql})")
+            .set_analyzer_options(self._options)
+            .set_catalog(self._catalog(carried))
+            .set_table_content(contents)
+            .prepare()
+        )
+        with query:
+            table = query.execute().content.table_data
+        return [
+            {name: _uncarry(cell, kind) for (name, kind), cell in zip(columns, row.cell, strict=True)}
+            for row in (table.row if table else [])
+        ]
+
+    def _catalog(self, tables: dict[str, list[tuple[str, str]]]):
+        builder = CatalogBuilder("warehouse").with_builtin_functions(ZetaSQLBuiltinFunctionOptions(language_options=self._language))
+        for name, columns in tables.items():
+            table = TableBuilder(name)
+            for column, kind in columns:
+                table.add_column(column, KINDS[kind])
+            builder.add_table(table.build())
+        return builder.build()
+
+
+def _carrier(kind: str) -> str:
+    return _CARRIED[kind][0] if kind in _CARRIED else kind
+
+
+def _carry(value: object, kind: str) -> object:
+    if value is None:
+        return None
+    return _INTO[kind](value) if kind in _INTO else float(value) if kind == "FLOAT64" else value
+
+
+def _uncarry(cell, kind: str) -> object:
+    value = getattr(cell, _FIELDS[_carrier(kind)])
+    return None if value is None else _BACK[kind](value) if kind in _BACK else value
