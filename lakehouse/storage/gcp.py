@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as NotInTime
 
 from lakehouse.errors import BadInputError, CorruptError, KeyGoneError, LakehouseError, NotDurableError, SettingsError, require
-from lakehouse.storage.local import ACK_DEADLINE_S, checked_name, checked_path
 from lakehouse.storage.protocols import Message
+from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
 
 _SHORTEST_PULL_S = 1.0  # a shorter deadline cuts off answers that are on their way, and those come again only much later
 _ACK_IDS = 1_000  # in one request; Pub/Sub takes 512 kB of them

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.errors import ContractError
-from lakehouse.storage.local import checked_name, checked_path
 from lakehouse.storage.protocols import Message, SubjectKey
+from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
 
 
 @dataclass
@@ -31,7 +31,7 @@ class KeptByBus:
 class MemoryBus:
     """Bus. A subscription starts with the first message ever published."""
 
-    def __init__(self, kept: KeptByBus | None = None, ack_deadline_s: float = 600.0) -> None:
+    def __init__(self, kept: KeptByBus | None = None, ack_deadline_s: float = ACK_DEADLINE_S) -> None:
         self.kept = kept or KeptByBus()
         self._ack_deadline_s = ack_deadline_s
         self._due: dict[tuple[str, str, int], float] = {}

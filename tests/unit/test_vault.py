@@ -44,6 +44,8 @@ def test_processes_that_meet_the_same_people_at_once_agree(tmp_path):
     people = open_vault(Settings(home=tmp_path)).subjects([f"user-{n}" for n in range(3000)])
     expected = hashlib.sha256(json.dumps(sorted((s, p.pid, p.key.hex()) for s, p in people.items())).encode()).hexdigest()
     assert answers == {expected + "\n"}
+    with sqlite_engine(tmp_path / "vault" / "vault.sqlite").connect() as db:  # who came second left no key of nobody's behind
+        assert db.execute(sa.text("select (select count(*) from subject), (select count(*) from data_key)")).one() == (3000, 3000)
 
 
 def test_nothing_on_disk_says_who_it_is_or_opens_a_seal(tmp_path):
@@ -58,7 +60,9 @@ def test_nothing_on_disk_says_who_it_is_or_opens_a_seal(tmp_path):
         plain = subject.encode()
         for hidden in (plain, hashlib.sha256(plain).digest(), hashlib.sha256(plain).hexdigest().encode(), people[subject].key):
             assert not any(hidden in data for data in on_disk.values())
-    assert any(people[subjects[0]].pid.encode() in data for data in on_disk.values())
+        pid = people[subject].pid
+        assert any(pid.encode() in data for data in on_disk.values())
+        assert not any(bytes.fromhex(pid) in data for data in on_disk.values())  # nor does it follow from the digest
     assert not any(master in data for path, data in on_disk.items() if path.name != "master.key")
 
 
