@@ -31,7 +31,7 @@ def send(event_id: str, **payload: str) -> None:
         "import sys; from datetime import datetime; from lakehouse.door import admit; from lakehouse.envelope import pack; from lakehouse.settings import settings;"
         "from lakehouse.storage.open import open_bus;"
         "verdict = admit(sys.argv[1].encode(), zone_id='univprep', received_at=datetime.fromisoformat(sys.argv[2]), source='http');"
-        "bus = open_bus(settings()); bus.publish(verdict.contract.topic, pack([verdict.line])); bus.close()"
+        "bus = open_bus(settings()); bus.publish(verdict.contract, pack([verdict.line])); bus.close()"
     )
     subprocess.run([sys.executable, "-c", program, json.dumps(event), NOW.isoformat()], check=True)
 
