@@ -69,13 +69,12 @@ def dead_letter_file(domain: str, table: str, batch_id: str) -> str:
     return f"{dead_letter_dir(domain, table)}/{batch_id}.parquet"
 
 
-def unreadable_file(batch_id: str) -> str:
-    """Dead letters of which not even the contract is known."""
-    return dead_letter_file("platform", "unreadable", batch_id)
-
-
 def feature_dir(table: str) -> str:
     return f"features/{table}"
+
+
+def feature_file(table: str) -> str:
+    return f"{feature_dir(table)}/{table}.parquet"
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,11 @@ class Home:
     def truth(self) -> Path:
         """What the simulator knows to be true."""
         return self.root / "truth"
+
+    @property
+    def backfill(self) -> Path:
+        """Rows of backfilled files that could not be used."""
+        return self.root / "backfill"
 
     @property
     def airflow(self) -> Path:
