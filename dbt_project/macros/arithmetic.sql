@@ -1,13 +1,15 @@
 {#
-  Arithmetic that gives the same bytes whatever the order of the rows and the number of threads.
+  Arithmetic that gives the same bytes whatever the order of the rows, the number of threads and the engine.
 
-  A sum of floats depends on the order in which they are added, so floats are taken to six decimals first and summed
-  exactly; the one division at the end is of two numbers that are the same everywhere.
+  A sum of floats depends on the order in which they are added, so floats are taken to millionths first, which are whole
+  numbers and sum exactly. (A decimal would do as well, but the engines round a float to one in different ways.) The one
+  division at the end is of two numbers that are the same everywhere.
 #}
 
-{# The mean of a column that may be null; null where all of it is. #}
+{# The mean of a float that may be null, each value taken to six decimals; null where all of it is null. #}
 {% macro exact_mean(column) -%}
-  cast(sum(cast({{ column }} as {{ decimal_type() }})) as {{ float_type() }}) / nullif(cast(count({{ column }}) as {{ float_type() }}), 0)
+  cast(sum(cast(round({{ column }} * 1000000) as {{ integer_type() }})) as {{ float_type() }})
+        / nullif(cast(count({{ column }}) as {{ float_type() }}) * 1000000, 0)
 {%- endmacro %}
 
 {# A ratio of two whole numbers; null where the lower one is 0. #}

@@ -3,6 +3,7 @@
 Every fact, dimension, mart and feature has to come out the same, row by row and bit by bit.
 """
 
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -58,4 +59,6 @@ def _table(home: Path, name: str) -> list[dict]:
 
 
 def _sorted(rows: list[dict]) -> list[list[tuple]]:
-    return sorted((sorted(row.items()) for row in rows), key=repr)
+    """Rows as sorted lists of (column, value); decimals by their number, since engines differ in the zeros they write."""
+    plain = ({n: v.normalize() if isinstance(v, Decimal) else v for n, v in row.items()} for row in rows)
+    return sorted((sorted(row.items()) for row in plain), key=repr)

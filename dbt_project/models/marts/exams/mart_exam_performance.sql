@@ -13,7 +13,7 @@ exam_days as (
         {{ count_where("attempt_status = 'finished'") }} as finished_count,
         {{ exact_mean('score') }} as mean_score,
         {{ exact_mean('theta') }} as mean_theta,
-        {{ exact_mean('time_spent_ms') }} as mean_time_spent_ms,
+        {{ ratio('sum(time_spent_ms)', 'count(time_spent_ms)') }} as mean_time_spent_ms,
         {{ whole_sum('response_count') }} as response_count,
         {{ whole_sum('correct_count') }} as correct_count,
         {{ ratio('sum(correct_count)', 'sum(response_count)') }} as correct_ratio
