@@ -8,10 +8,6 @@
 {% macro duckdb__integer_type() %}{{ return('bigint') }}{% endmacro %}
 {% macro bigquery__integer_type() %}{{ return('int64') }}{% endmacro %}
 
-{% macro text_type() %}{{ return(adapter.dispatch('text_type', 'megacity')()) }}{% endmacro %}
-{% macro duckdb__text_type() %}{{ return('varchar') }}{% endmacro %}
-{% macro bigquery__text_type() %}{{ return('string') }}{% endmacro %}
-
 {# Money and exact sums: never a float. #}
 {% macro decimal_type() %}{{ return(adapter.dispatch('decimal_type', 'megacity')()) }}{% endmacro %}
 {% macro duckdb__decimal_type() %}{{ return('decimal(18,6)') }}{% endmacro %}
