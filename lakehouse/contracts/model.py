@@ -70,6 +70,11 @@ class Contract:
         return tuple(f.name for f in self.fields)
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The grain less its time: whom or what a row of features is about."""
+        return tuple(name for name in self.primary_key if name != self.event_time)
+
+    @property
     def topic(self) -> str:
         """The bus topic that carries it."""
         return self.id

