@@ -191,10 +191,15 @@ def sqlite_engine(path: Path) -> sa.Engine:
 
 
 def _create_tables(engine: sa.Engine) -> None:
-    with engine.begin() as db:
-        for table in _metadata.sorted_tables:
-            # IF NOT EXISTS in the statement itself: looking first and then creating loses a race between two processes.
-            db.execute(sa.schema.CreateTable(table, if_not_exists=True))
+    for table in _metadata.sorted_tables:
+        create = sa.schema.CreateTable(table, if_not_exists=True)
+        try:
+            with engine.begin() as db:
+                db.execute(create)
+        except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+            # PostgreSQL looks and then creates: of two processes that open a new vault at once, one fails. Now it is there.
+            with engine.begin() as db:
+                db.execute(create)
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:

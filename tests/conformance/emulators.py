@@ -37,7 +37,7 @@ class PubSub:
             pytest.skip(
                 f"no {'java' if jar else 'Pub/Sub emulator jar'}: install the Cloud SDK's emulator, or set LAKEHOUSE_PUBSUB_EMULATOR_JAR"
             )
-        port = _free_port()
+        port = free_port()
         command = [java, "-Xmx512m", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
         with _started(command, folder, port), pytest.MonkeyPatch.context() as environment:
             environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
@@ -69,7 +69,7 @@ class CloudStorage:
     def running(cls, folder: Path) -> Iterator["CloudStorage"]:
         if importlib.util.find_spec("gcp_storage_emulator") is None:
             pytest.skip("no Cloud Storage emulator: pip install gcp-storage-emulator")
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}", "--in-memory"]
         with _started(command, folder, port), pytest.MonkeyPatch.context() as environment:
             environment.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
@@ -95,7 +95,7 @@ def _jar() -> Path | None:
     return found[0] if found else None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
