@@ -1,0 +1,67 @@
+"""Landing: what waits on the bus becomes sealed raw files, committed batch by batch.
+
+    Pulled ─▶ read the envelopes ─▶ keep what is no envelope ─▶ seal and commit ─▶ counts
+                                          └─▶ dead letters            └─▶ raw
+
+On Dataflow the same transform stands behind ReadFromPubSub (__main__.py); here command.py pulls and acknowledges.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import apache_beam as beam
+
+from beam_pipelines import sinks
+from beam_pipelines.landing import EnvelopeReader, Pulled, Unreadable
+from beam_pipelines.running import Outcome, counted, remembering
+from beam_pipelines.stores import stores
+from lakehouse.contracts import Registry, registry
+from lakehouse.envelope import Envelope
+from lakehouse.settings import Settings
+
+
+class Land(beam.PTransform):
+    """PCollection[Pulled] → PCollection[Outcome], one a batch."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def expand(self, pulled: beam.PCollection) -> beam.PCollection:
+        return (
+            pulled
+            | "Read the envelopes" >> beam.Map(remembering(read_envelopes))
+            | "Keep what is no envelope" >> beam.Map(remembering(keep_unreadable), self._settings)
+            | "Seal and commit" >> beam.Map(remembering(seal_and_commit), self._settings)
+            | "Count" >> beam.Map(counted)
+        )
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the messages of a batch hold."""
+
+    pulled: Pulled
+    envelopes: list[Envelope]
+    unreadable: list[Unreadable]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def read_envelopes(pulled: Pulled) -> Read:
+    return Read(pulled, *_reader(registry(), pulled.topic).read(pulled.messages.values()))
+
+
+def keep_unreadable(read: Read, settings: Settings) -> Read:
+    counts = sinks.put_unreadable(stores(settings), registry().get(read.pulled.topic), read.pulled, read.unreadable)
+    return Read(read.pulled, read.envelopes, [], counts)
+
+
+def seal_and_commit(read: Read, settings: Settings) -> Outcome:
+    contract = registry().get(read.pulled.topic)
+    counts = sinks.put_raw(stores(settings), contract, read.pulled, read.envelopes, settings.land_batch_events)
+    return Outcome(contract.id, counts | read.counts)
+
+
+@lru_cache(maxsize=64)
+def _reader(contracts: Registry, topic: str) -> EnvelopeReader:
+    return EnvelopeReader(contracts, contracts.get(topic))

@@ -1,0 +1,106 @@
+"""Refinement: the whole journey of a record from sealed raw to clean.
+
+    Groups of a contract, in turn ─▶ open the seals ─▶ refine ─▶ keep what is rejected ─▶ settle ─▶ counts
+                                                  (steps.py, pure)    └─▶ dead letters        └─▶ clean, markers
+
+A group is a million rows at most, and one element: inside it DuckDB and Arrow work at their own speed. All groups of a
+contract have one key, so one worker takes them one after the other, and each sees in the clean table what the ones
+before it committed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+
+from beam_pipelines import sinks, sources, steps
+from beam_pipelines.running import Outcome, counted, remembering
+from beam_pipelines.sources import Group, Opened
+from beam_pipelines.steps import Refined
+from beam_pipelines.stores import stores
+from lakehouse import places
+from lakehouse.contracts import registry
+from lakehouse.settings import Settings
+
+
+class Refine(beam.PTransform):
+    """PCollection[tuple[contract id, Group]] → PCollection[Outcome], one a group."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def expand(self, pending: beam.PCollection) -> beam.PCollection:
+        return (
+            pending
+            | "One worker a contract" >> beam.GroupByKey()
+            | "In turn" >> beam.FlatMap(in_turn)
+            | "Open the seals" >> beam.Map(remembering(open_seals), self._settings)
+            | "Refine" >> beam.Map(remembering(refine), self._settings)
+            | "Keep what is rejected" >> beam.Map(remembering(keep_rejected), self._settings)
+            | "Settle" >> beam.Map(remembering(settle), self._settings)
+            | "Count" >> beam.Map(counted)
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A group, and what became of its rows."""
+
+    opened: Opened
+    refined: Refined
+
+
+def in_turn(contract_and_groups: tuple[str, Iterable[Group]]) -> Iterable[Group]:
+    return sorted(contract_and_groups[1], key=lambda group: group.order)
+
+
+def open_seals(group: Group, settings: Settings) -> Opened:
+    return sources.opened(stores(settings), group)
+
+
+def refine(opened: Opened, settings: Settings) -> Judged:
+    people = stores(settings).vault.subjects
+    pseudonyms = lambda subjects: {s: known.pid for s, known in people(subjects).items()}  # noqa: E731
+    contracts = registry()
+    return Judged(opened, steps.refine(opened.clear, contracts.get(opened.group.contract_id), contracts.vocabulary, pseudonyms))
+
+
+def keep_rejected(judged: Judged, settings: Settings) -> Judged:
+    contract = registry().get(judged.opened.group.contract_id)
+    for at, batch in enumerate(judged.opened.group.batches):
+        rejected = {row: verdict for row, verdict in judged.refined.rejected.items() if judged.opened.of[row] == at}
+        sinks.put_rejected(stores(settings), contract, batch.batch_id, judged.opened.raw, rejected)
+    return judged
+
+
+def settle(judged: Judged, settings: Settings) -> Outcome:
+    """Leave out what clean has already, and commit the rest."""
+    to, contract = stores(settings), registry().get(judged.opened.group.contract_id)
+    valid = judged.refined.valid
+    files = to.tables.files(places.clean_table(contract.domain, contract.table))
+    keep = steps.first_of_each(valid, sources.known_event_ids(files, valid["event_key"]))
+    markers = _markers(judged, keep, steps.late(valid, contract))
+    sinks.put_clean(to, contract, judged.opened.group.name, valid if keep.all() else valid.filter(keep), markers)
+    return Outcome.summed(contract.id, markers)
+
+
+def _markers(judged: Judged, keep: np.ndarray, late: np.ndarray) -> list[dict]:
+    """For each raw batch: how many rows it had, and by which door they left."""
+    refined, of = judged.refined, judged.opened.of
+    batches = judged.opened.group.batches
+    count = lambda rows: np.bincount(of[np.asarray(rows, np.int64)], minlength=len(batches)).tolist()  # noqa: E731
+    columns = {
+        "rows": np.bincount(of, minlength=len(batches)).tolist(),
+        "valid": count(refined.rows[keep]),
+        "duplicates": count(refined.rows[~keep]),
+        "rejected": count(list(refined.rejected)),
+        "forgotten": count(list(refined.forgotten)),
+        "late": count(refined.rows[keep & late]),
+    }
+    drift = [steps.drift(n for row, n in refined.unknown.items() if of[row] == at) for at in range(len(batches))]
+    return [
+        {"batch_id": b.batch_id, **{name: column[at] for name, column in columns.items()}, "drift": drift[at]}
+        for at, b in enumerate(batches)
+    ]

@@ -1,0 +1,145 @@
+"""Everything that land and refine leave behind, and in which order, so that a kill at any moment can be repaired.
+
+    land    raw files ─▶ commit file ─▶ (ack)
+    refine  dead letters ─▶ in hand: the markers to be ─▶ Delta commit ─▶ markers
+
+A step that finds its own name done does nothing. What is written twice has the same name and the same rows both times.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from beam_pipelines.landing import Pulled, Unreadable
+from beam_pipelines.stores import Stores
+from lakehouse import places
+from lakehouse.contracts import project, registry
+from lakehouse.contracts.model import Contract
+from lakehouse.envelope import Envelope
+from lakehouse.privacy.seal import seal_all
+from lakehouse.storage.protocols import Files, SubjectKey
+from lakehouse.verdicts import Rejection
+
+
+def sealed_schema(contract_id: str) -> pa.Schema:
+    """The columns of raw (platform.envelope) or of dead letters (platform.dead_letter): the payload is bytes."""
+    schema = project.arrow_schema(registry().get(contract_id).fields)
+    return schema.set(schema.get_field_index("payload"), pa.field("payload", pa.binary(), nullable=False))
+
+
+# ---------------------------------------------------------------------------------------------------------------- land
+
+
+def put_raw(to: Stores, contract: Contract, pulled: Pulled, envelopes: Sequence[Envelope], most_rows: int) -> dict[str, int]:
+    """Seal and commit a batch; returns how many rows were landed, and how many were left out because they are about
+    somebody who was erased. Raises NotDurableError; then nothing of the batch counts."""
+    raw = _sealed(to, envelopes)
+    days = pc.cast(raw["received_at"], pa.date32(), safe=False)
+    written = []
+    for day in sorted(pc.unique(days).to_pylist()):
+        of_day = raw.filter(pc.equal(days, pa.scalar(day, pa.date32())))
+        for part, start in enumerate(range(0, of_day.num_rows, most_rows)):
+            rows = of_day.slice(start, most_rows)
+            path, data = places.raw_file(contract.domain, contract.table, day, f"{pulled.batch_id}-{part}"), parquet(rows)
+            to.files.put(path, data)
+            written.append({"path": path, "rows": rows.num_rows, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+    first = min((e.received_at for e in envelopes), default=pulled.landed_at)
+    said = {
+        "batch_id": pulled.batch_id,
+        "first_received_at": first.astimezone(UTC).isoformat(),
+        "files": written,
+        "messages": [*pulled.messages],
+    }
+    to.files.put(places.raw_commit(contract.domain, contract.table, pulled.batch_id), json.dumps(said, indent=1).encode())
+    return {"messages": len(pulled.messages), "landed": raw.num_rows, "forgotten": len(envelopes) - raw.num_rows}
+
+
+def _sealed(to: Stores, envelopes: Sequence[Envelope]) -> pa.Table:
+    """Envelopes as raw keeps them: the payload sealed under its subject's key, or the day's, the subject a pseudonym."""
+    people = to.vault.subjects({e.subject for e in envelopes if e.subject is not None})
+    days = {day: to.vault.day_key(day) for day in {e.received_at.astimezone(UTC).date() for e in envelopes if e.subject is None}}
+    kept: list[tuple[Envelope, SubjectKey]] = []
+    for e in envelopes:
+        owner = days[e.received_at.astimezone(UTC).date()] if e.subject is None else people.get(e.subject)
+        if owner is not None:  # the vault answers for nobody who was erased, and nothing of them is kept
+            kept.append((e, owner))
+    payloads = seal_all([o.key for _, o in kept], [bytes(e.payload) for e, _ in kept], [e.event_id.encode() for e, _ in kept])
+    own = {"subject": [o.pid for _, o in kept], "payload": payloads}
+    schema = sealed_schema("platform.envelope")
+    return pa.table([own.get(name) or [getattr(e, name) for e, _ in kept] for name in schema.names], schema=schema)
+
+
+def put_unreadable(to: Stores, contract: Contract, pulled: Pulled, found: Sequence[Unreadable]) -> dict[str, int]:
+    """Pieces that are no envelopes: nothing in them can be trusted, so all of it is sealed, under the day's key."""
+    if found:
+        owner = to.vault.day_key(pulled.landed_at.date())
+        sealed = seal_all([owner.key] * len(found), [u.data for u in found], [b""] * len(found))
+        known = {"contract": contract.id, "subject": owner.pid, "received_at": pulled.landed_at, "failed_step": "land"}
+        rules = registry().get("platform.envelope")
+        letters = [known | _blame(u.verdict, rules) | {"payload": s} for u, s in zip(found, sealed)]
+        _put_dead_letters(to.files, contract, f"{pulled.batch_id}-land", letters)
+    return {"unreadable": len(found)}
+
+
+# -------------------------------------------------------------------------------------------------------------- refine
+
+
+def put_rejected(to: Stores, contract: Contract, batch_id: str, raw: pa.Table, rejected: Mapping[int, Rejection]) -> None:
+    """`raw` holds the rows as landed: a dead letter keeps the very bytes, sealed under the key that erasure destroys."""
+    if rejected:
+        rows = sorted(rejected)
+        landed = raw.take(pa.array(rows)).to_pylist()
+        letters = [row | {"failed_step": "refine"} | _blame(rejected[at], contract) for at, row in zip(rows, landed)]
+        _put_dead_letters(to.files, contract, batch_id, letters)
+
+
+def put_clean(to: Stores, contract: Contract, name: str, clean: pa.Table, markers: Sequence[Mapping]) -> None:
+    """Commit the rows of several raw batches together, under the name of the group, and mark each of them."""
+    in_hand = places.refining_in_hand(contract.id)
+    to.files.put(in_hand, json.dumps({"name": name, "markers": list(markers)}).encode())
+    if clean.num_rows:
+        totals = {key: sum(m[key] for m in markers) for key in ("rows", "valid", "duplicates", "rejected")}
+        to.tables.append(places.clean_table(contract.domain, contract.table), clean, name, totals)
+    put_markers(to, contract, markers)
+
+
+def put_markers(to: Stores, contract: Contract, markers: Iterable[Mapping]) -> None:
+    for marker in markers:
+        to.files.put(places.refined_marker(contract.domain, contract.table, marker["batch_id"]), json.dumps(marker, indent=1).encode())
+    to.files.delete(places.refining_in_hand(contract.id))
+
+
+def finish_in_hand(to: Stores, contract: Contract) -> None:
+    """A predecessor was killed: if its rows are in the table, its batches are refined and only lack their markers."""
+    try:
+        in_hand = json.loads(to.files.get(places.refining_in_hand(contract.id)))
+    except FileNotFoundError:
+        return
+    if to.tables.counts(places.clean_table(contract.domain, contract.table), in_hand["name"]) is not None:
+        put_markers(to, contract, in_hand["markers"])
+
+
+# -------------------------------------------------------------------------------------------------------------- shared
+
+
+def _blame(verdict: Rejection, contract: Contract) -> dict[str, str | None]:
+    """A field that the contract does not know is not named: the name is the sender's, and may say anything."""
+    return {"error_code": verdict.code, "error_field": verdict.field if verdict.field in contract.names else None}
+
+
+def _put_dead_letters(files: Files, contract: Contract, name: str, letters: Sequence[Mapping]) -> None:
+    schema = sealed_schema("platform.dead_letter")
+    files.put(places.dead_letter_file(contract.domain, contract.table, name), parquet(pa.Table.from_pylist(list(letters), schema=schema)))
+
+
+def parquet(rows: pa.Table) -> bytes:
+    """Rows with a sealed payload as one Parquet file."""
+    sink = pa.BufferOutputStream()
+    how = {name: "none" if name == "payload" else "zstd" for name in rows.schema.names}  # sealed bytes do not compress
+    pq.write_table(rows, sink, compression=how, use_dictionary=[name for name in rows.schema.names if name != "payload"])
+    return sink.getvalue().to_pybytes()

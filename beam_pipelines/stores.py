@@ -1,0 +1,20 @@
+"""The storage of a worker: opened once a process, from the settings that travel with the pipeline."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lakehouse.settings import Settings
+from lakehouse.storage.open import open_files, open_tables, open_vault
+from lakehouse.storage.protocols import Files, TableStore, Vault
+
+
+@dataclass(frozen=True)
+class Stores:
+    files: Files
+    tables: TableStore
+    vault: Vault
+
+
+@lru_cache(maxsize=4)
+def stores(settings: Settings) -> Stores:
+    return Stores(open_files(settings), open_tables(settings), open_vault(settings))
