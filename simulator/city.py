@@ -18,7 +18,7 @@ from simulator.curve import DAY_MS
 from simulator.identity import Identities
 
 EVENTS_PER_DAY = 100_000 / 7  # at scale 1
-EVENTS_PER_VISIT = 10.98  # what a visit comes to on average, all streams together
+EVENTS_PER_VISIT = 10.7  # what a visit comes to on average, all streams together
 USERS = 2_000  # at scale 1
 NEW_USERS_SHARE = 0.06  # of the users, those who sign up during the simulated days
 POOL = 50  # items of an exam
@@ -129,7 +129,7 @@ class Exams:
         items = self.size * POOL
         self.item_exam = np.repeat(np.arange(self.size), POOL)
         self.item_skill = skills[self.item_exam, rng.integers(0, 3, items)].astype(np.int8)
-        self.a = np.round(np.clip(rng.lognormal(0.25, 0.3, items), 0.4, 3), 4)
+        self.a = np.round(np.clip(rng.lognormal(0.4, 0.3, items), 0.4, 3), 4)
         self.b = np.round(np.clip(rng.normal(0, 1.1, items), -3.5, 3.5), 4)
         self.c = np.round(rng.uniform(0.05, 0.28, items), 4)
         self._code = city.seed % 10_000

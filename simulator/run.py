@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from lakehouse.envelope import pack
@@ -25,6 +26,8 @@ from simulator.partner import Message
 from simulator.requests import Request
 from simulator.sender import Sender, Tally
 from simulator.snapshot import Row
+
+ROWS_AT_ONCE = 20_000
 
 
 @dataclass
@@ -63,7 +66,10 @@ class Simulation:
             sent = requests.requests(self.city, mishaps.records(part, written), part.number)
             yield self._step(sent, list(snapshot.sat(self.city, part)), partner.messages(self.city, part, written))
         self.ledger.add_standing()
-        yield self._step(requests.requests(self.city, mishaps.rest(), number), list(snapshot.standing(self.city)), [])
+        yield self._step(requests.requests(self.city, mishaps.rest(), number), [], [])
+        standing = snapshot.standing(self.city)
+        while rows := list(islice(standing, ROWS_AT_ONCE)):
+            yield self._step([], rows, [])
 
     def _step(self, sent: list[Request], rows: list[Row], messages: list[Message]) -> Step:
         self.rows.update(row.contract for row in rows)

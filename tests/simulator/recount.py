@@ -1,0 +1,155 @@
+"""The truth, counted again in the slowest and most obvious way: from the events as they were sent.
+
+    requests, rows ─▶ JSON ─▶ each event_id once ─▶ loops and sets ─▶ the same tables
+
+It shares no line with simulator/ledger.py. Definitions are those of contracts/curated.
+"""
+
+import json
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from small_city import Sent, good_events
+
+from lakehouse.business_day import business_day
+from lakehouse.contracts import registry
+
+ZONE_OF = {zone.site_host: zone.zone_id for zone in registry().zones}
+STEPS = ("page_view", "signup", "mission_complete", "add_to_cart", "purchase")
+
+
+class Recount:
+    """Everything as dicts: key → values, both in the order of the truth's columns."""
+
+    def __init__(self, sent: Sent) -> None:
+        unique = {}
+        for host, event in good_events(sent):
+            unique.setdefault(event["event_id"], (ZONE_OF[host], event["contract"], event["payload"]))
+        self.events = [(zone, contract, payload, day_of(payload["occurred_at"])) for zone, contract, payload in unique.values()]
+        self.rows = [(row.contract, day_of(json.loads(row.payload)["changed_at"])) for row in sent.rows]
+        self.activities = [
+            (zone, day, payload["user_id"], contract, payload)
+            for zone, contract, payload, day in self.events
+            if "user_id" in payload and (contract != "auth.login.events" or payload["event_type"] == "login_succeeded")
+        ]
+
+    def clean_rows(self) -> dict:
+        counts = Counter((contract, day) for _, contract, _, day in self.events) + Counter(self.rows)
+        return {key: (count,) for key, count in counts.items()}
+
+    def sittings(self) -> list[dict]:
+        by_attempt = defaultdict(list)
+        for _, contract, payload, _ in self.events:
+            if contract == "exam.events":
+                by_attempt[payload["attempt_id"]].append(payload)
+        made = []
+        for events in by_attempt.values():
+            events.sort(key=lambda e: e["occurred_at"])
+            answers = {e["response_index"]: e for e in events if e["event_type"] == "response_given"}
+            made.append(
+                {
+                    "exam": events[0]["exam_id"],
+                    "on": day_of(events[0]["occurred_at"]),
+                    "end": next((e for e in events if e["event_type"] == "attempt_finished"), None),
+                    "answers": len(answers),
+                    "right": sum(e["is_correct"] for e in answers.values()),
+                }
+            )
+        return made
+
+    def mart_exam_performance(self) -> dict:
+        groups = defaultdict(list)
+        for sitting in self.sittings():
+            groups[sitting["exam"], sitting["on"]].append(sitting)
+        out = {}
+        for key, sat in groups.items():
+            ends = [s["end"] for s in sat if s["end"]]
+            means = (mean([e[name] for e in ends]) for name in ("score", "theta", "time_spent_ms"))
+            answers, right = sum(s["answers"] for s in sat), sum(s["right"] for s in sat)
+            out[key] = (len(sat), len(ends), *means, answers, right, right / answers if answers else None)
+        return out
+
+    def mart_daily_activity(self) -> dict:
+        active, counts = defaultdict(set), Counter()
+        for zone, day, user, _, _ in self.activities:
+            for where in (zone, "all"):
+                active[where, day].add(user)
+                counts[where, day] += 1
+        return {
+            (where, day): (len(users), len(within(active, where, day, 7)), len(within(active, where, day, 30)), counts[where, day])
+            for (where, day), users in active.items()
+        }
+
+    def mart_retention(self) -> dict:
+        days = defaultdict(set)
+        for _, day, user, _, _ in self.activities:
+            days[user].add(day)
+        cohorts, retained = Counter(), Counter()
+        for on in days.values():
+            cohorts[min(on)] += 1
+            for day in on:
+                retained[min(on), (day - min(on)).days] += 1
+        return {key: (cohorts[key[0]], count, count / cohorts[key[0]]) for key, count in retained.items()}
+
+    def mart_funnel(self) -> dict:
+        visits = defaultdict(lambda: {step: set() for step in STEPS})
+        for zone, contract, payload, day in self.events:
+            if contract == "web.behaviour.events":
+                visits[zone, day].setdefault(payload["event_type"], set()).add(payload["session_id"])
+        return {key: tuple(len(steps[step]) for step in STEPS) for key, steps in visits.items()}
+
+    def mart_ai_cost(self) -> dict:
+        groups = defaultdict(list)
+        for zone, contract, payload, day in self.events:
+            if contract == "ai.usage.events":
+                groups[zone, day, payload["model_name"]].append(payload)
+        out = {}
+        for key, calls in groups.items():
+            done = [c for c in calls if c["event_type"] == "ai_request_completed"]
+            totals = (sum(c[name] for c in done) for name in ("input_tokens", "output_tokens"))
+            cost = sum((Decimal(c["cost_usd"]) for c in done), Decimal())
+            out[key] = (len(calls), len(calls) - len(done), *totals, cost, mean([c["latency_ms"] for c in done]))
+        return out
+
+    def logins_by_type(self) -> dict:
+        counts = Counter((zone, day, p["event_type"]) for zone, contract, p, day in self.events if contract == "auth.login.events")
+        return {key: (count,) for key, count in counts.items()}
+
+    def engagement_by_zone(self) -> dict:
+        groups = defaultdict(list)
+        for zone, day, user, contract, payload in self.activities:
+            groups[zone, day].append((user, contract, payload))
+        out = {}
+        for key, acts in groups.items():
+            web = [(user, p) for user, contract, p in acts if contract == "web.behaviour.events"]
+            kinds, contracts = Counter(p["event_type"] for _, p in web), Counter(contract for _, contract, _ in acts)
+            out[key] = (
+                len({user for user, _, _ in acts}), len(acts), len(web), kinds["page_view"], len({(u, p["session_id"]) for u, p in web}),
+                sum(p.get("dwell_ms", 0) for _, p in web), kinds["mission_complete"], kinds["purchase"],
+                contracts["auth.login.events"], contracts["exam.events"], contracts["ai.usage.events"],
+            )  # fmt: skip
+        return out
+
+    def fact_rows(self) -> dict:
+        sittings = self.sittings()
+        counts = Counter(contract for _, contract, _, _ in self.events)
+        return {
+            ("fact_attempts",): (len(sittings),),
+            ("fact_responses",): (sum(s["answers"] for s in sittings),),
+            ("fact_ai_usage",): (counts["ai.usage.events"],),
+            ("fact_logins",): (counts["auth.login.events"],),
+            ("fact_user_engagement",): (len({(zone, day, user) for zone, day, user, _, _ in self.activities}),),
+        }
+
+
+def day_of(moment: str) -> date:
+    return business_day(datetime.fromisoformat(moment))
+
+
+def mean(values: list) -> float | None:
+    return float(sum(Decimal(str(v)) for v in values) / len(values)) if values else None
+
+
+def within(active: dict, where: str, day: date, days: int) -> set:
+    return set().union(*(active.get((where, day - timedelta(days=n)), set()) for n in range(days)))
