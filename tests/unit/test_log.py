@@ -19,12 +19,17 @@ def lines(capsys: pytest.CaptureFixture):
     return lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-@pytest.fixture
-def strict(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LAKEHOUSE_LOG_STRICT", "true")
+@pytest.fixture(autouse=True)
+def lenient(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAKEHOUSE_LOG_STRICT", "false")
     settings.cache_clear()
     yield
-    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def strict(lenient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_LOG_STRICT", "true")
     settings.cache_clear()
 
 
