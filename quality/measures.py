@@ -178,4 +178,4 @@ class Deliveries:
 
 def deliveries(files: Files, domain: str, table: str) -> Deliveries:
     markers = [json.loads(files.get(path)) for path in files.list(refined_dir(domain, table) + "/")]
-    return Deliveries(*(sum(m["counts"].get(name, 0) for m in markers) for name in ("rows", "valid", "duplicates", "rejected")))
+    return Deliveries(*(sum(m[name] for m in markers) for name in ("rows", "valid", "duplicates", "rejected")))

@@ -67,9 +67,15 @@ def test_null_rates_leave_out_event_types_that_never_have_the_column():
 
 def test_deliveries_are_summed_over_the_markers_of_refinement():
     files = MemoryFiles()
-    for batch, counted in (("a", {"rows": 90, "valid": 85, "duplicates": 3, "rejected": 2}), ("b", {"rows": 10, "valid": 10})):
-        files.put(refined_marker("exams", "exam_events", batch), json.dumps({"counts": counted}).encode())
-    files.put(refined_marker("exams", "exam_events_other", "c"), json.dumps({"counts": {"rows": 1000}}).encode())
+    for batch, counted in (
+        ("a", {"rows": 90, "valid": 85, "duplicates": 3, "rejected": 2}),
+        ("b", {"rows": 10, "valid": 10, "duplicates": 0, "rejected": 0}),
+    ):
+        files.put(refined_marker("exams", "exam_events", batch), json.dumps(counted).encode())
+    files.put(
+        refined_marker("exams", "exam_events_other", "c"),
+        json.dumps(dict.fromkeys(("rows", "valid", "duplicates", "rejected"), 1000)).encode(),
+    )
     counted = deliveries(files, "exams", "exam_events")
     assert counted == Deliveries(rows=100, valid=95, duplicates=3, rejected=2)
     assert (counted.duplicate_share, counted.complete_share) == (pytest.approx(0.03), pytest.approx(0.98))
