@@ -1,0 +1,24 @@
+"""`lakehouse model` as people and Airflow meet it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from clean_rows import exam, write
+
+from lakehouse.settings import child_environment
+
+
+def test_a_broken_promise_ends_with_21_and_the_name_of_what_broke(home: Path) -> None:
+    write([exam("attempt_finished", "2025-11-03 10:00", score=100.5)], "wrong")  # a score is 0 to 100
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", "model"],
+        env=child_environment(LAKEHOUSE_HOME=str(home)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 21, done.stderr
+    assert "contract_holds" in done.stderr and "exam_events" in done.stderr
+    assert "next:" in done.stderr
+    assert "Traceback" not in done.stderr
