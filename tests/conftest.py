@@ -20,6 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("LAKEHOUSE_HOME", str(folder))
+    monkeypatch.setenv("LAKEHOUSE_LOG_STRICT", "true")
     settings.cache_clear()
     yield folder
     settings.cache_clear()
