@@ -22,11 +22,14 @@ def serve() -> None:
     from feature_repo import serving
     from lakehouse.settings import settings
 
-    table = Table("view", "rows", "entities online", "newest (UTC)", "export s", "online s", title="features")
+    table = Table("view", "rows", "online", "newest (UTC)", "export", "to online", title="features")
+    table.columns[0].no_wrap = True
     with Console(stderr=True).status("") as status:
         for done in serving.serve(settings(), lambda step: status.update(step)):
             newest = f"{done.newest:%Y-%m-%d %H:%M}" if done.newest else "empty"
-            table.add_row(done.view, f"{done.rows:,}", f"{done.entities:,}", newest, f"{done.export_s:.1f}", f"{done.materialise_s:.1f}")
+            table.add_row(
+                done.view, f"{done.rows:,}", f"{done.entities:,}", newest, f"{done.export_s:.1f} s", f"{done.materialise_s:.1f} s"
+            )
     Console().print(table)
 
 
@@ -59,10 +62,10 @@ def online(
             for row in rows:
                 typer.echo(json.dumps({"view": contract.table} | row, default=str))
             continue
-        columns = [name for name in contract.names if name not in (contract.event_time,)]
-        table = Table(*columns, contract.event_time, title=contract.table)
-        for row in rows:
-            table.add_row(*(_shown(row[name]) for name in columns), _shown(row[contract.event_time]))
+        table = Table(contract.table, *(" ".join(str(row[key]) for key in contract.keys) for row in rows))
+        table.columns[0].no_wrap = True
+        for name in (contract.event_time, *(n for n in contract.names if n not in contract.primary_key)):
+            table.add_row(name, *(_shown(row[name]) for row in rows))
         Console().print(table if rows else f"{contract.table}: nothing is known of these users")
 
 

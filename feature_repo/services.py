@@ -2,10 +2,10 @@
 
 from feast import FeatureService
 
-from feature_repo.views import engagement_vector, student_skill_vector
+from feature_repo import views  # the module: Feast takes each view it finds by name in a file for one more of that name
 
 tutor = FeatureService(
     name="tutor",
-    features=[student_skill_vector, engagement_vector],
+    features=[views.student_skill_vector, views.engagement_vector],
     description="What the AI tutor knows of a student and a skill when it answers.",
 )
