@@ -132,7 +132,7 @@ class Door:
         judges = self._judges
         try:
             events = self._decode_many(body) if _is_array(body) else [self._decode_one(body)]
-            payloads = [judges[e.contract].decode(e.payload) for e in events]
+            payloads = self._decoded(events)
             if not 0 < len(events) <= MAX_EVENTS or len(body) > MAX_PAYLOAD_BYTES or (b"\\" in body and b"\\u0000" in body):
                 return None
             if not self._are_event_ids("\n".join([e.event_id for e in events]) + "\n") or not self._names_are_unique(
@@ -149,6 +149,12 @@ class Door:
             wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, b"\n" in body)
             admission.take(contract, _encoded(wrapped, len(body)), len(mine))
         return admission
+
+    def _decoded(self, events: list) -> list:
+        contracts = {e.contract for e in events}
+        if len(contracts) == 1:
+            return list(map(self._judges[contracts.pop()].decode, [e.payload for e in events]))
+        return [self._judges[e.contract].decode(e.payload) for e in events]
 
     def _names_are_unique(self, body: bytes, events: list, payloads: list) -> bool:
         """Whether no object of the body names a member twice, by counting.

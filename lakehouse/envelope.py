@@ -6,13 +6,14 @@ The unit of work is a batch (architecture, decision 6): a publish costs far more
 person with a command line, may also send one bare JSON envelope as a message; `unpack` takes both.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 import zstandard
 
 MAX_BATCH_BYTES = 2_000_000  # before compression; Pub/Sub's emulator refuses what comes to more than 4 MB
+_LINE_END = ord("\n")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # a frame that claims more is not ours
 
@@ -38,22 +39,53 @@ decode = msgspec.json.Decoder(Envelope).decode
 """One line of JSON → Envelope. Raises msgspec.DecodeError or msgspec.ValidationError."""
 
 
-def pack(lines: Sequence[bytes], max_bytes: int = MAX_BATCH_BYTES) -> list[bytes]:
+class Packer:
+    """Packs lines while they come, in one buffer that is used again and again: fresh memory for every batch would cost
+    as much as its compression. Not for several threads at once."""
+
+    def __init__(self, max_bytes: int = MAX_BATCH_BYTES) -> None:
+        self._buffer = bytearray(max_bytes)
+        self._end = 0
+        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._messages: list[bytes] = []
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """A line may itself be several, with line ends between them; it is never divided."""
+        buffer = self._buffer
+        for line in lines:
+            end = self._end + len(line) + 1
+            if end > len(buffer):
+                self._close()
+                end = len(line) + 1
+                if end > len(buffer):
+                    self._messages.append(self._compress(line))
+                    continue
+            buffer[self._end : end - 1] = line
+            buffer[end - 1] = _LINE_END
+            self._end = end
+
+    def take(self) -> list[bytes]:
+        """The messages that hold everything added since the last time, each at most `max_bytes` before compression
+        (or one line long)."""
+        self._close()
+        messages, self._messages = self._messages, []
+        return messages
+
+    def _close(self) -> None:
+        if self._end:
+            with memoryview(self._buffer) as view:
+                self._messages.append(self._compress(view[: self._end - 1]))
+            self._end = 0
+
+
+def pack(lines: Iterable[bytes], max_bytes: int = MAX_BATCH_BYTES) -> list[bytes]:
     """Encoded envelopes → as few messages as keep each under `max_bytes` before compression.
 
     Encoded JSON holds no raw line end, so lines can be joined by one.
     """
-    compress = zstandard.ZstdCompressor(level=1).compress
-    messages, batch, size = [], [], 0
-    for line in lines:
-        if batch and size + len(line) + 1 > max_bytes:
-            messages.append(compress(b"\n".join(batch)))
-            batch, size = [], 0
-        batch.append(line)
-        size += len(line) + 1
-    if batch:
-        messages.append(compress(b"\n".join(batch)))
-    return messages
+    packer = Packer(max_bytes)
+    packer.add(lines)
+    return packer.take()
 
 
 def unpack(message: bytes) -> list[bytes]:

@@ -1,9 +1,11 @@
 """Gathering what requests bring into few bus messages: a publish, and its fsync, cost far more than an event.
 
     request ─▶ keep() ─┐
-    request ─▶ keep() ─┼─▶ the topic's open group ─ few ms, or full ─▶ a thread: pack, deliver ─▶ all their answers
+    request ─▶ keep() ─┼─▶ the topic's open group: packed ─ few ms, or full ─▶ a thread: deliver ─▶ all their answers
     request ─▶ keep() ─┘
 
+Packing happens in the event loop, while the processor's cache still holds the lines; that costs half of what it does
+later in a thread, which is left with waiting for the disk or the network.
 What waits is bounded: beyond it requests are turned away, and come again when there is room.
 """
 
@@ -20,10 +22,9 @@ _GROUPS_IN_FLIGHT = 4  # of one topic; more would only make them smaller
 
 
 class _Group:
-    """Lines that will be delivered together; `done` is set once they are, or `error` says why they are not."""
+    """What will be delivered together; `done` is set once it is, or `error` says why it is not."""
 
     def __init__(self) -> None:
-        self.lines: list[bytes] = []
         self.size = 0
         self.done = asyncio.Event()
         self.error: BaseException | None = None
@@ -35,6 +36,7 @@ class _Lane:
     def __init__(self, topic: str, gatherer: "Gatherer") -> None:
         self._topic = topic
         self._gatherer = gatherer
+        self._packer = envelope.Packer()
         self._open: _Group | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False
@@ -45,7 +47,7 @@ class _Lane:
         if group is None:
             group = self._open = _Group()
             self._timer = asyncio.get_running_loop().call_later(self._gatherer.linger_s, self.send)
-        group.lines += lines
+        self._packer.add(lines)
         group.size += size
         if group.size >= _GROUP_BYTES:
             self.send()
@@ -60,11 +62,10 @@ class _Lane:
             return
         group, self._open = self._open, None
         self._in_flight += 1
-        work = asyncio.get_running_loop().run_in_executor(self._gatherer.threads, self._deliver, group.lines)
+        work = asyncio.get_running_loop().run_in_executor(
+            self._gatherer.threads, self._gatherer.outbox.deliver, self._topic, self._packer.take()
+        )
         work.add_done_callback(partial(self._through, group))
-
-    def _deliver(self, lines: list[bytes]) -> None:
-        self._gatherer.outbox.deliver(self._topic, envelope.pack(lines))
 
     def _through(self, group: _Group, work: Future) -> None:
         self._in_flight -= 1

@@ -6,6 +6,7 @@ pubsub_messages_published_total{sink, topic}         pubsub_publish_latency_seco
 """
 
 from collections import Counter as Tally
+from functools import lru_cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -43,13 +44,16 @@ class Metrics:
         self._publish_s = Histogram(
             "pubsub_publish_latency_seconds", "Time until a group of messages was durable.", ["sink"], buckets=_PUBLISH_S, **here
         )
+        # Labels are looked up once: the look-up costs more than the count.
+        self._accepted = lru_cache(maxsize=None)(lambda zone_id, contract: self._received.labels(zone_id, contract, "accepted").inc)
+        self._answered = lru_cache(maxsize=None)(lambda status: self._latency.labels(status).observe)
         self._waiting = Gauge("collector_waiting_bytes", "Accepted, and not yet durable.", **here)
         self._spooled = Gauge("collector_spooled_topics", "Topics that wait in the spool for the bus.", **here)
 
     def admitted(self, zone_id: str, admission: Admission) -> None:
         """An answer with verdicts."""
         for contract, count in admission.counts.items():
-            self._received.labels(zone_id, contract, "accepted").inc(count)
+            self._accepted(zone_id, contract)(count)
         if admission.rejected:
             # The contract that a rejected event names may be anything: it is no label.
             self._received.labels(zone_id, "", "rejected").inc(len(admission.rejected))
@@ -61,7 +65,7 @@ class Metrics:
         self._refused.labels(code).inc()
 
     def answered(self, status: int, seconds: float) -> None:
-        self._latency.labels(status).observe(seconds)
+        self._answered(status)(seconds)
 
     def published(self, sink: str, topic: str, messages: int, seconds: float) -> None:
         self._published.labels(sink, topic).inc(messages)
