@@ -36,7 +36,7 @@ def sources_yaml(contracts: Registry) -> str:
                 "name": contract.table,
                 "description": contract.description,
                 "config": {"meta": _meta(contract)},
-                "data_tests": [_contract_test(("event_id",), fields)],
+                "data_tests": [_contract_test(f"clean_{contract.table}", ("event_id",), fields)],
                 "columns": [{"name": f.name, "description": f.description} for f in fields],
             }
         )
@@ -74,13 +74,20 @@ def _model(contract: Contract) -> dict:
         column: dict = {"name": field.name, "data_type": _data_type(field), "description": field.description}
         if field.references:
             table, _, other = field.references.partition(".")
-            column["data_tests"] = [{"relationships": {"arguments": {"to": f"ref('{table}')", "field": other}}}]
+            column["data_tests"] = [
+                {
+                    "relationships": {
+                        "name": f"{contract.table}_{field.name}_is_in_{table}",
+                        "arguments": {"to": f"ref('{table}')", "field": other},
+                    }
+                }
+            ]
         columns.append(column)
     return {
         "name": contract.table,
         "description": f"{contract.description} {contract.purpose}",
         "config": {"contract": {"enforced": True}, "meta": _meta(contract)},
-        "data_tests": [_contract_test(contract.primary_key, contract.fields)],
+        "data_tests": [_contract_test(contract.table, contract.primary_key, contract.fields)],
         "columns": columns,
     }
 
@@ -89,7 +96,7 @@ def _meta(contract: Contract) -> dict:
     return {"contract": contract.id, "version": contract.version, "owner": contract.owner}
 
 
-def _contract_test(key: tuple[str, ...], fields: tuple[Field, ...]) -> dict:
+def _contract_test(table: str, key: tuple[str, ...], fields: tuple[Field, ...]) -> dict:
     rules: dict = {"key": list(key)}
     if required := [f.name for f in fields if f.required]:
         rules["required"] = required
@@ -97,7 +104,7 @@ def _contract_test(key: tuple[str, ...], fields: tuple[Field, ...]) -> dict:
         rules["allowed"] = allowed
     if bounds := {f.name: [f.minimum, f.maximum] for f in fields if (f.minimum, f.maximum) != (None, None)}:
         rules["bounds"] = bounds
-    return {"contract_holds": {"arguments": rules}}
+    return {"contract_holds": {"name": f"{table}_keeps_its_contract", "arguments": rules}}
 
 
 def _data_type(field: Field) -> str:
