@@ -17,6 +17,7 @@ from rich.table import Table
 from simulator.demo.counts import Counts
 
 SUMMARY = "summary.json"
+_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Summary:
 
 def summarise(as_of: str, sent: dict, counted: Counts, compared: list[dict], seconds: dict[str, float], total_s: float) -> Summary:
     truth = [_row(m["measure"], m["keys"], m["truth"], m["mart"], m["equal"]) for m in compared] + list(_fates(sent, counted))
-    return Summary(as_of, sent, counted.refined, counted.drift, counted.dead_letters, counted.tables, truth, seconds, total_s)
+    return Summary(as_of, sent, *map(dict, (counted.refined, counted.drift, counted.dead_letters)), counted.tables, truth, seconds, total_s)
 
 
 def _fates(sent: dict, counted: Counts) -> Iterable[dict]:
@@ -66,6 +67,8 @@ def _row(measure: str, keys: int, truth: object, mart: object, equal: bool) -> d
 
 def show(summary: Summary, home: Path) -> None:
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)  # a log or a file has no edge to keep to
     for table in (_fate_table(summary), _rows_table(summary), _truth_table(summary), _times_table(summary)):
         console.print(table)
     console.print(_next_steps(home), markup=False, highlight=False, soft_wrap=True)
@@ -80,7 +83,7 @@ def _fate_table(summary: Summary) -> Table:
     table.add_row("rows put on the bus", _number(sum(sent["rows_published"].values())), "snapshots of the source's tables")
     table.add_row("duplicates dropped", _number(refined.get("duplicates", 0)))
     table.add_row("dead letters", _number(sum(summary.dead_letters.values())), _codes(summary.dead_letters))
-    table.add_row("late, and kept", _number(refined.get("late", 0)))
+    table.add_row("sent late", _number(sent["late"]), "each is found under the day on which it happened")
     table.add_row("in the clean zone", _number(refined.get("valid", 0)))
     table.add_row("fields no contract knows", _number(sum(summary.drift.values())), _codes(summary.drift))
     return table
@@ -116,18 +119,17 @@ def _next_steps(home: Path) -> str:
 Next to try
   {setting}make airflow        the runs, tasks and logs of this day, and the DAGs (login on the screen)
   {setting}make docs           every model, column and test, with its lineage
-  {setting}.venv/bin/lakehouse compare --all
   .venv/bin/python -c "import duckdb; print(duckdb.connect('{warehouse}', read_only=True).sql('from curated.mart_daily_activity where zone_id = \\'all\\''))"
-  .venv/bin/lakehouse backfill --help   bring years of real attempts from a CSV file
+  .venv/bin/lakehouse backfill --help   brings years of real attempts from any CSV file
 The lake of this day is {home}; the logs of its stages are in {home / "logs" / "demo"} and {home / "airflow" / "logs"}.
 """
 
 
 def _table(first: str, *others: str) -> Table:
     table = Table(title_justify="left", header_style="bold")
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for name in others:
-        table.add_column(name, justify="left" if name == "why" else "right")
+        table.add_column(name, justify="left" if name == "why" else "right", no_wrap=name != "why")
     return table
 
 

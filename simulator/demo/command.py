@@ -75,16 +75,19 @@ def _process(day, server) -> None:
 
 
 def _close(day, sent: dict, began: float) -> None:
-    """Compare, count, show. Raises QualityGateError where anything differs from the truth."""
+    """Compare, read back, count, show. Raises QualityGateError where anything differs from the truth."""
     import json
 
     from lakehouse.errors import QualityGateError
+    from lakehouse.places import Home
     from lakehouse.settings import settings
     from simulator.demo.closing import show, summarise
     from simulator.demo.counts import count
+    from simulator.demo.online import read_back
     from simulator.demo.processes import run
 
     compared = json.loads(run(day, "compare", "--json", may_fail=QualityGateError.exit_code))
+    compared += read_back(Home(day.home), lambda student: run(day, "features", "online", student, "--json"))
     summary = summarise(day.as_of, sent, count(settings()), compared, day.seconds, round(time.monotonic() - began, 1))
     summary.write(day.logs)
     show(summary, day.home)

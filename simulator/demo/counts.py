@@ -8,7 +8,6 @@ Delta, DuckDB                   ─▶ rows per table
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -51,17 +50,11 @@ def _refined(files: Files) -> tuple[Counter, Counter]:
 
 def _dead_letters(files: Files) -> Counter:
     codes = Counter()
-    for folder in _dead_letter_folders():
-        for path in files.list(folder + "/"):
+    for contract in registry().ingested:
+        for path in files.list(places.dead_letter_dir(contract.domain, contract.table) + "/"):
             letters = pq.read_table(io.BytesIO(files.get(path)), columns=["error_code"])
             codes.update(letters["error_code"].to_pylist())
     return codes
-
-
-def _dead_letter_folders() -> Iterable[str]:
-    for contract in registry().ingested:
-        yield places.dead_letter_dir(contract.domain, contract.table)
-    yield places.dead_letter_dir("platform", "unreadable")  # where not even the contract could be read
 
 
 def _clean_rows(settings: Settings) -> dict[str, int]:
