@@ -54,7 +54,6 @@ class Lines:
     text: list[str]
     time_ms: np.ndarray
     zone: np.ndarray
-    unknown_fields: int  # events that carry EXPERIMENT_FIELD
 
 
 def hex_ids(rng: np.random.Generator, count: int, size: int = 16) -> list[str]:
@@ -76,7 +75,7 @@ def write(city: City, part: Slice) -> Lines:
     time_ms = np.concatenate([block[1] for block in blocks])
     zone = part.visits.zone[np.concatenate([block[2] for block in blocks])]
     order = np.argsort(time_ms, kind="stable")
-    return Lines([text[n] for n in order], time_ms[order], zone[order], writer.unknown_fields)
+    return Lines([text[n] for n in order], time_ms[order], zone[order])
 
 
 class _Writer:
@@ -92,7 +91,6 @@ class _Writer:
         self.seen = [f'"session_id":"{s}","device_type":"{DEVICES[d]}"' for s, d in zip(self.session, who.device)]
         experiment = self.rng.random(len(who)) < EXPERIMENT_SHARE
         self.extra = [f',"{EXPERIMENT_FIELD}":"b"' if e else "" for e in experiment]
-        self.unknown_fields = int(experiment[part.web.visit].sum())
         self.attempt = attempt_ids(city, part)
 
     def _outer(self, contract: str, event_type: str, event_id: str, visit: int, when: str, rest: str, signed: bool = True) -> str:

@@ -20,7 +20,11 @@ from simulator.slices import Slice
 
 SOURCE = "partner-feed"
 _DAMAGED_FRAME = b"\x28\xb5\x2f\xfd" + b"this was a frame once"
-_NOT_ENVELOPES = ('{"hello":"lake"}', '{"event_id":"no-more-than-this"}', "not even JSON")
+_NOT_ENVELOPES = (
+    (b'{"hello":"lake"}', verdicts.BAD_ENVELOPE),
+    (b'{"event_id":"no-more-than-this"}', verdicts.BAD_ENVELOPE),
+    (b"not even JSON", verdicts.UNREADABLE_MESSAGE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class Message:
         payload = self.event["payload"]
         raw = msgspec.Raw(json.dumps(payload, ensure_ascii=False).encode())
         subject, org_id = payload.get("user_id"), self.event.get("org_id")
-        return encode(Envelope(self.event["event_id"], self.topic, version, SOURCE, self.zone_id, org_id, subject, received_at, raw))
+        return encode(
+            Envelope(self.event["event_id"], self.event["contract"], version, SOURCE, self.zone_id, org_id, subject, received_at, raw)
+        )
 
 
 def messages(city: City, part: Slice, lines: Lines) -> list[Message]:
@@ -60,8 +66,10 @@ def messages(city: City, part: Slice, lines: Lines) -> list[Message]:
     event, _ = chosen[5]
     made.append(Message(event["contract"], verdicts.BAD_ENVELOPE, event=event | {"event_id": fresh[5]}, zone_id="atlantis"))
     made.append(Message(event["contract"], verdicts.UNREADABLE_MESSAGE, _DAMAGED_FRAME + fresh[0].encode()))
-    line = _NOT_ENVELOPES[part.number % len(_NOT_ENVELOPES)].encode()
-    made.append(Message(event["contract"], verdicts.BAD_ENVELOPE, pack([line])[0]))
+    line, code = _NOT_ENVELOPES[part.number % len(_NOT_ENVELOPES)]
+    made.append(Message(event["contract"], code, pack([line])[0]))
+    nowhere = event | {"event_id": fresh[1], "contract": "weather.events"}
+    made.append(Message(event["contract"], verdicts.UNKNOWN_CONTRACT, event=nowhere, zone_id=chosen[5][1]))
     return made
 
 

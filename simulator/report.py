@@ -19,6 +19,7 @@ from simulator.run import Simulation
 from simulator.sender import Sender, Tally
 
 _FEW = 5
+_WIDTH = 110
 
 
 def simulate(city: City, settings: Settings, url: str, connections: int, patience_s: float) -> dict:
@@ -88,8 +89,10 @@ def show_measures(measures: list[Measure], as_json: bool, all_keys: bool) -> Non
         print(json.dumps([m.as_dict() for m in measures], indent=2, default=str, ensure_ascii=False))
         return
     console, table = Console(), Table(title="truth against mart")
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)  # a log or a file has no edge to keep to
     for name, justify in (("measure", "left"), ("keys", "right"), ("truth", "right"), ("mart", "right"), ("equal", "center")):
-        table.add_column(name, justify=justify)
+        table.add_column(name, justify=justify, no_wrap=True)
     for m in measures:
         table.add_row(
             m.name, f"{m.keys:,}", _number(m.truth), _number(m.mart), "[green]✓[/]" if m.is_equal else f"[red]✗ {len(m.differences)}[/]"

@@ -21,7 +21,7 @@ from lakehouse.storage.protocols import Bus
 from simulator import lines, partner, requests, slices, snapshot, truth
 from simulator.city import City
 from simulator.ledger import Ledger
-from simulator.mishaps import Mishaps
+from simulator.mishaps import MALFORMED, Mishaps, Record
 from simulator.partner import Message
 from simulator.requests import Request
 from simulator.sender import Sender, Tally
@@ -41,7 +41,11 @@ class Step:
 
 @dataclass
 class Simulation:
-    """A city's events in the making. `ledger` and the counts are complete once `steps` has ended."""
+    """A city's events in the making. `ledger` and the counts are complete once `steps` has ended.
+
+    events           different ones that are good
+    unknown_fields   sendings by HTTP, second ones too, that carry a field which no contract knows
+    """
 
     city: City
     ledger: Ledger = field(init=False)
@@ -61,15 +65,18 @@ class Simulation:
             self.ledger.add(part)
             written = lines.write(self.city, part)
             self.events += len(written.text)
-            self.unknown_fields += written.unknown_fields
             number = part.number + 1
-            sent = requests.requests(self.city, mishaps.records(part, written), part.number)
+            sent = self._requests(mishaps.records(part, written), part.number)
             yield self._step(sent, list(snapshot.sat(self.city, part)), partner.messages(self.city, part, written))
         self.ledger.add_standing()
-        yield self._step(requests.requests(self.city, mishaps.rest(), number), [], [])
+        yield self._step(self._requests(mishaps.rest(), number), [], [])
         standing = snapshot.standing(self.city)
         while rows := list(islice(standing, ROWS_AT_ONCE)):
             yield self._step([], rows, [])
+
+    def _requests(self, records: list[Record], number: int) -> list[Request]:
+        self.unknown_fields += sum(lines.EXPERIMENT_FIELD in record.text for record in records if record.kind != MALFORMED)
+        return requests.requests(self.city, records, number)
 
     def _step(self, sent: list[Request], rows: list[Row], messages: list[Message]) -> Step:
         self.rows.update(row.contract for row in rows)
