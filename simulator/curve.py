@@ -12,7 +12,6 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 NIGHT_HOURS = range(2, 6)
 PEAK_HOURS = range(19, 22)
-PEAK_OVER_NIGHT = 17
 
 # Relative rate of visits, by hour of the day.
 HOURLY_RATE = np.array([5, 2, 1, 1, 1, 1, 2, 5, 8, 9, 9, 9, 10, 9, 9, 10, 12, 13, 15, 17, 17, 17, 12, 8], dtype=float)

@@ -5,13 +5,13 @@ import numpy as np
 from simulator import slices
 from simulator.calendar import Calendar
 from simulator.city import City
-from simulator.curve import DAY_MS, HOUR_MS, HOURLY_RATE, NIGHT_HOURS, PEAK_HOURS, PEAK_OVER_NIGHT, moments
+from simulator.curve import DAY_MS, HOUR_MS, HOURLY_RATE, NIGHT_HOURS, PEAK_HOURS, moments
 
 
 def test_the_rates_say_17():
     assert {HOURLY_RATE[h] for h in PEAK_HOURS} == {HOURLY_RATE.max()}
     assert {HOURLY_RATE[h] for h in NIGHT_HOURS} == {HOURLY_RATE.min()}
-    assert HOURLY_RATE.max() == PEAK_OVER_NIGHT * HOURLY_RATE.min()
+    assert HOURLY_RATE.max() == 17 * HOURLY_RATE.min()
 
 
 def test_visits_follow_the_rates_exactly():
@@ -30,7 +30,7 @@ def test_all_events_together_follow_the_17_fold_curve():
             hours = (times - city.calendar.first_ms) % DAY_MS // HOUR_MS
             per_hour += np.bincount(hours, minlength=24)
     night, peak = per_hour[list(NIGHT_HOURS)[1:]].mean(), per_hour[list(PEAK_HOURS)[1:]].mean()
-    assert 0.93 * PEAK_OVER_NIGHT < peak / night < 1.07 * PEAK_OVER_NIGHT
+    assert 0.93 * 17 < peak / night < 1.07 * 17
 
 
 def test_nothing_happens_outside_the_simulated_days(small):
