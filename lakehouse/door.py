@@ -22,7 +22,7 @@ from lakehouse import envelope, verdicts
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import BadInputError
-from lakehouse.judge import MAX_PAYLOAD_BYTES, NOT_JSON, WHITESPACE, Judge, decode_names, decode_raw, refusal, repeats_a_name
+from lakehouse.judge import MAX_PAYLOAD_BYTES, NOT_JSON, WHITESPACE, Judge, Many, decode_names, decode_raw, refusal, repeats_a_name
 from lakehouse.verdicts import Rejection
 
 MAX_EVENTS = 1_000
@@ -85,9 +85,7 @@ class Door:
         plain = _event("PlainEvent", **words | {"event_id": str})
         self._decode_one = msgspec.json.Decoder(plain).decode
         self._decode_many = msgspec.json.Decoder(list[plain]).decode
-        one = contracts.word("event_id").pattern.removeprefix("^").removesuffix("$")
-        self._is_event_id = re.compile(one).fullmatch
-        self._are_event_ids = re.compile(rf"(?:{one}\n)+").fullmatch
+        self._event_ids = Many(contracts.word("event_id").pattern)
 
     def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime) -> Admitted | Rejection:
         """One event. `received_at` in UTC. Raises nothing, whatever the bytes are."""
@@ -135,9 +133,7 @@ class Door:
             payloads = self._decoded(events)
             if not 0 < len(events) <= MAX_EVENTS or len(body) > MAX_PAYLOAD_BYTES or (b"\\" in body and b"\\u0000" in body):
                 return None
-            if not self._are_event_ids("\n".join([e.event_id for e in events]) + "\n") or not self._names_are_unique(
-                body, events, payloads
-            ):
+            if not self._event_ids.match([e.event_id for e in events]) or not self._names_are_unique(body, events, payloads):
                 return None
         except (*NOT_JSON, KeyError):
             return None
@@ -153,8 +149,8 @@ class Door:
     def _decoded(self, events: list) -> list:
         contracts = {e.contract for e in events}
         if len(contracts) == 1:
-            return list(map(self._judges[contracts.pop()].decode, [e.payload for e in events]))
-        return [self._judges[e.contract].decode(e.payload) for e in events]
+            return list(map(self._judges[contracts.pop()].skim, [e.payload for e in events]))
+        return [self._judges[e.contract].skim(e.payload) for e in events]
 
     def _names_are_unique(self, body: bytes, events: list, payloads: list) -> bool:
         """Whether no object of the body names a member twice, by counting.
@@ -200,7 +196,7 @@ class Door:
             event_id = msgspec.json.decode(decode_names(element)["event_id"], type=str)
         except (*NOT_JSON, KeyError):
             return None
-        return event_id if self._is_event_id(event_id) else None
+        return event_id if self._event_ids.match([event_id]) else None
 
     def _wrap(self, judge: Judge, events: list, payloads: list, zone_id: str, received_at: datetime, has_line_ends: bool) -> list:
         """Events and their decoded payloads → envelopes. A line end, which JSON has between tokens only, becomes a blank."""

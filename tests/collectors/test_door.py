@@ -70,6 +70,8 @@ def verdict(door: Door, event: dict | bytes) -> Rejection | None:
         (started() | {"contract": 5}, "wrong_type", "contract"),
         (started() | {"event_id": "short"}, "bad_format", "event_id"),
         (started() | {"event_id": "a" * 36 + "\n"}, "bad_format", "event_id"),
+        (started() | {"event_id": "abcdefgh\nabcdefgh"}, "bad_format", "event_id"),
+        (started(user_id="student-1\nstudent-2"), "bad_format", "user_id"),
         (started() | {"event_id": None}, "missing_field", "event_id"),
         (started() | {"org_id": 0}, "out_of_range", "org_id"),
         (started() | {"org_id": 2**31}, "out_of_range", "org_id"),
