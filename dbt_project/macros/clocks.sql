@@ -47,5 +47,6 @@
   {%- if var('offline_mode', none) is not none -%}
     {{ return(var('offline_mode') == 'incremental' and model.config.materialized == 'incremental') }}
   {%- endif -%}
-  {{ return(dbt.is_incremental()) }}
+  {#- a unit test that gives no rows of `this` has no `this` -#}
+  {{ return(this is not none and dbt.is_incremental()) }}
 {% endmacro %}
