@@ -95,7 +95,7 @@ class People:
         self.device = rng.choice(3, self.size, p=[0.35, 0.5, 0.15]).astype(np.int8)
         self.orgs_per_zone = max(3, round(5 * city.scale**0.5))
         self.org_zone = np.repeat(np.arange(len(city.zones)), self.orgs_per_zone)
-        self.org = (self.zone * self.orgs_per_zone + rng.integers(0, self.orgs_per_zone, self.size)).astype(np.int32)
+        self.org = (self.zone.astype(np.int32) * self.orgs_per_zone + rng.integers(0, self.orgs_per_zone, self.size)).astype(np.int32)
         general = rng.normal(0, 0.9, (self.size, 1))
         self.ability = (general + rng.normal(0, 0.45, (self.size, len(SKILLS)))).astype(np.float32)
         self.signed_up_ms = city.calendar.first_ms - rng.integers(DAY_MS, 700 * DAY_MS, self.size)
