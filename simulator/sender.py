@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lakehouse.errors import NotDurableError, require
+from lakehouse.errors import BadInputError, NotDurableError, require
 from simulator.requests import Request
 
 if TYPE_CHECKING:
@@ -94,20 +94,32 @@ class Sender:
             await asyncio.sleep(wait)
             waited, wait = waited + wait, min(wait * 2, _MOST_WAIT_S)
 
+    def _verdicts(self, response: "httpx.Response") -> dict:
+        try:
+            return response.json()
+        except ValueError:
+            raise BadInputError(
+                f"{self._url} answered {response.status_code}, and not in JSON",
+                hint="is that a collector? `lakehouse collect` prints its address",
+            ) from None
+
     def _count(self, request: Request, response: "httpx.Response") -> None:
         tally = self.tally
         tally.requests += 1
         tally.sent += request.events
         tally.duplicates += request.duplicates
         tally.late += request.late
-        told = response.json()
-        if "code" in told:
-            refused = dict.fromkeys(range(request.events), told["code"])
-        else:
-            refused = {r["index"]: r["code"] for r in told.get("results", ()) if r["status"] == "rejected"}
+        told = self._verdicts(response)
+        refused, fields = dict.fromkeys(range(request.events), told.get("code")) if "code" in told else {}, {}
+        for verdict in told.get("results", ()):
+            if verdict["status"] == "rejected":
+                refused[verdict["index"]], fields[verdict["index"]] = verdict["code"], verdict["field"]
         tally.rejected.update(refused.values())
         tally.accepted += request.events - len(refused)
         expected = dict.fromkeys(range(request.events), request.refused_whole) if request.refused_whole else request.expected
         for index in sorted(refused.keys() | expected.keys()):
             if refused.get(index) != expected.get(index):
-                tally.surprise(f"{request.host}: expected {expected.get(index) or 'accepted'}, was told {refused.get(index) or 'accepted'}")
+                where = f" ({fields[index]})" if fields.get(index) else ""
+                tally.surprise(
+                    f"{request.host}: expected {expected.get(index, 'accepted')}, was told {refused.get(index, 'accepted')}{where}"
+                )
