@@ -1,9 +1,12 @@
 """`lakehouse serve` brings features online; `lakehouse features` reads them back, online or as of a moment."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+USER = "user_pid"
 
 app = typer.Typer(help="Read features: online, or as they were known at a moment.", no_args_is_help=True)
 
@@ -22,8 +25,9 @@ def serve() -> None:
     from feature_repo import serving
     from lakehouse.settings import settings
 
-    table = Table("view", "rows", "online", "newest (UTC)", "export", "to online", title="features")
-    table.columns[0].no_wrap = True
+    table = Table("view", "rows", "online", "newest (UTC)", "export", "load", title="features")
+    for column in table.columns:
+        column.no_wrap = True
     with Console(stderr=True).status("") as status:
         for done in serving.serve(settings(), lambda step: status.update(step)):
             newest = f"{done.newest:%Y-%m-%d %H:%M}" if done.newest else "empty"
@@ -45,32 +49,44 @@ def online(
     """
     import json
 
-    from rich.console import Console
-    from rich.table import Table
-
     from feature_repo import serving, training
     from feature_repo.store import open_store
     from lakehouse.settings import settings
 
-    user_key = "user_pid"
-    views = [c for c in training.views_for(sorted(training.all_keys()), view or []) if user_key in c.keys]
+    views = [c for c in training.views_for(sorted(training.all_keys()), view or []) if USER in c.keys]
     store = open_store(settings())
     serving.require_registered(store, views)
     for contract in views:
-        rows = serving.online(store, contract, serving.entities_of(settings(), contract, users, user_key))
+        rows = serving.online(store, contract, serving.entities_of(settings(), contract, users, USER))
         if as_json:
             for row in rows:
                 typer.echo(json.dumps({"view": contract.table} | row, default=str))
             continue
-        table = Table(contract.table, *(" ".join(str(row[key]) for key in contract.keys) for row in rows))
+        _print(contract, rows)
+
+
+def _print(contract, rows: list[dict]) -> None:
+    """Features downwards; across, the users, or for each user in turn whatever else is a key."""
+    from rich.console import Console
+    from rich.table import Table
+
+    others = [key for key in contract.keys if key != USER]
+    groups = {"": rows} if not others else {user: [r for r in rows if r[USER] == user] for user in dict.fromkeys(r[USER] for r in rows)}
+    for user, members in groups.items():
+        titles = [" ".join(str(row[key]) for key in others or [USER]) for row in members]
+        table = Table(contract.table, *titles, title=user or None)
         table.columns[0].no_wrap = True
         for name in (contract.event_time, *(n for n in contract.names if n not in contract.primary_key)):
-            table.add_row(name, *(_shown(row[name]) for row in rows))
-        Console().print(table if rows else f"{contract.table}: nothing is known of these users")
+            table.add_row(name, *(_shown(row[name]) for row in members))
+        Console().print(table)
+    if not rows:
+        typer.echo(f"{contract.table}: nothing is known of these users")
 
 
 def _shown(value: object) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "" if value is None else f"{value:,.6g}" if isinstance(value, float) else str(value)
 
 
 @app.command()

@@ -11,6 +11,7 @@ SQL counts; what the counts mean is decided in small functions without a databas
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -132,19 +133,28 @@ def _days_before(query: Query, dataset: Dataset, first: date, as_of: date) -> in
 
 
 def null_rates(groups: Iterable[tuple[str, bool, int, int]]) -> tuple[float | None, float | None]:
-    """Null rate of a column on the day, and on the days before. `groups`: (event type, on the day?, rows, rows with a value).
+    """Null rate of a column on the day, and the one to expect. `groups`: (event type, on the day?, rows, rows with a value).
 
     Most columns of a stream belong to some of its event types only. Types in which the column never has a value are
-    left out, so that more page views do not look like missing scores.
+    left out, and what to expect is each type's rate in the days before at the day's own mix of types, so that more page
+    views do not look like missing scores.
     """
-    groups = list(groups)
-    belongs = {kind for kind, _, _, filled in groups if filled}
-    rates: dict[bool, float | None] = {}
-    for on_day in (True, False):
-        rows = sum(g[2] for g in groups if g[0] in belongs and g[1] == on_day)
-        filled = sum(g[3] for g in groups if g[0] in belongs and g[1] == on_day)
-        rates[on_day] = 1 - filled / rows if rows else None
-    return rates[True], rates[False]
+    rows: dict[tuple[str, bool], int] = defaultdict(int)
+    empty: dict[tuple[str, bool], int] = defaultdict(int)
+    belongs = set()
+    for kind, on_day, count, filled in groups:
+        rows[kind, on_day] += count
+        empty[kind, on_day] += count - filled
+        if filled:
+            belongs.add(kind)
+    today = {kind: rows[kind, True] for kind in belongs if rows[kind, True]}
+    if not today:
+        return None, None
+    rate = sum(empty[kind, True] for kind in today) / sum(today.values())
+    if any(not rows[kind, False] for kind in today):
+        return rate, None
+    expected = sum(count * empty[kind, False] / rows[kind, False] for kind, count in today.items())
+    return rate, expected / sum(today.values())
 
 
 def _consistent_shares(query: Query, dataset: Dataset) -> dict[str, float]:

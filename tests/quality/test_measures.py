@@ -57,12 +57,21 @@ def test_freshness(newest, now, minutes):
     assert freshness(None, DAY, now) is None
 
 
-def test_null_rates_leave_out_event_types_that_never_have_the_column():
-    # event type, on the day?, rows, rows with a value
-    groups = [("finished", True, 10, 8), ("finished", False, 100, 99), ("page_view", True, 1000, 0), ("page_view", False, 10, 0)]
-    assert null_rates(groups) == (pytest.approx(0.2), pytest.approx(0.01))
-    assert null_rates([("finished", True, 10, 0), ("finished", False, 100, 100)]) == (1.0, 0.0)
-    assert null_rates([("page_view", True, 10, 0)]) == (None, None)
+@pytest.mark.parametrize(
+    ("groups", "rate", "expected"),
+    [
+        # event type, on the day?, rows, rows with a value
+        ([("end", True, 10, 8), ("end", False, 100, 99), ("view", True, 1000, 0), ("view", False, 10, 0)], 0.2, 0.01),
+        ([("end", True, 10, 0), ("end", False, 100, 100)], 1.0, 0.0),
+        # Clicks are anonymous half of the time, logins never; that there are more clicks today is no rise.
+        ([("click", True, 90, 45), ("login", True, 10, 10), ("click", False, 10, 5), ("login", False, 90, 90)], 0.45, 0.45),
+        ([("end", True, 10, 8)], 0.2, None),
+        ([("view", True, 10, 0)], None, None),
+        ([], None, None),
+    ],
+)
+def test_null_rates_are_compared_type_by_type(groups, rate, expected):
+    assert null_rates(groups) == (pytest.approx(rate), pytest.approx(expected))
 
 
 def test_deliveries_are_summed_over_the_markers_of_refinement():
