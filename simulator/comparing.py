@@ -27,7 +27,7 @@ SIGNIFICANT_DIGITS = 9
 
 @dataclass
 class Measure:
-    """One column of one table, compared on all keys. `truth` and `mart`: the sums (of floats and counts alike)."""
+    """One column of one table, compared on all keys. `truth` and `mart`: its sum over the keys, of floats their mean."""
 
     name: str
     keys: int
@@ -124,7 +124,7 @@ def _measures(query: _Query, true: pa.Table, warehouse: duckdb.DuckDBPyConnectio
 
 
 def _compared(name: str, keys: list[tuple], truths: dict, marts: dict) -> Measure:
-    measure = Measure(name, len(keys), _sum(truths), _sum(marts))
+    measure = Measure(name, len(keys), _total(truths), _total(marts))
     for key in keys:
         told, found = truths.get(key, "no row"), marts.get(key, "no row")
         if comparable(told) != comparable(found):
@@ -146,6 +146,9 @@ def comparable(value: object) -> object:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isinstance(value, float) else value
 
 
-def _sum(values: dict) -> object:
+def _total(values: dict) -> object:
+    """For the eye only: equality is decided key by key."""
     numbers = [v for v in values.values() if isinstance(v, int | float | Decimal)]
-    return sum(numbers) if numbers else None
+    if not numbers:
+        return None
+    return sum(numbers) / len(numbers) if isinstance(numbers[0], float) else sum(numbers)

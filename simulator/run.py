@@ -44,7 +44,7 @@ class Simulation:
     """A city's events in the making. `ledger` and the counts are complete once `steps` has ended.
 
     events           different ones that are good
-    unknown_fields   sendings by HTTP, second ones too, that carry a field which no contract knows
+    unknown_fields   good sendings, second ones too, that carry a field which no contract knows
     """
 
     city: City
@@ -81,7 +81,9 @@ class Simulation:
     def _step(self, sent: list[Request], rows: list[Row], messages: list[Message]) -> Step:
         self.rows.update(row.contract for row in rows)
         self.dead_letters.update(message.code for message in messages if message.code)
-        self.partner_duplicates += sum(message.code is None for message in messages)
+        again = [message for message in messages if message.code is None]
+        self.partner_duplicates += len(again)
+        self.unknown_fields += sum(lines.EXPERIMENT_FIELD in message.event["payload"] for message in again)
         return Step(sent, rows, messages)
 
 

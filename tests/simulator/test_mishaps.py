@@ -103,7 +103,8 @@ def test_requests_are_batches_singles_and_some_are_compressed(small: Sent):
 
 def test_the_only_field_that_no_contract_knows_is_the_experiment(small: Sent):
     unknown = Counter()
-    for _, event in good_events(small):
+    partners = [message.event for message in small.messages if message.code is None]
+    for event in [event for _, event in good_events(small)] + partners:
         unknown.update(event["payload"].keys() - set(registry().get(event["contract"]).names))
     assert unknown == Counter({EXPERIMENT_FIELD: small.simulation.unknown_fields}) and unknown
 
