@@ -73,7 +73,7 @@ class Airflow:
 
     def _ended_tasks(self, dag_id: str, run_id: str, status) -> Iterator[dict]:
         """Tasks in the order in which they end, until the run itself has ended."""
-        told, state = set(), "queued"
+        told = set()
         while True:
             self._server.require_alive()
             tasks = self.tasks(dag_id, run_id)
@@ -82,11 +82,9 @@ class Airflow:
                 told.add(task["task_id"])
                 yield task
             status.update(_doing(dag_id, tasks))
-            if state in ENDED:
+            if len(told) == len(tasks) and self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"] in ENDED:
                 return
-            state = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"]
-            if state not in ENDED:
-                time.sleep(POLL_S)
+            time.sleep(POLL_S)
 
     def _tell(self, task: dict) -> None:
         stage = task["task_id"].replace("_", " ")
