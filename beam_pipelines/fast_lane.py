@@ -38,23 +38,32 @@ def query(contract: Contract) -> str:
     """SQL over a table `batch(row BIGINT, event_id VARCHAR, received_us BIGINT, payload VARCHAR)`: one answer a row.
 
     Columns: kept_fields() (timestamps as microseconds since 1970); event_key; is_vouched; `names`, all names of the
-    payload where there are others than the contract's, or null values, and NULL otherwise; and `row`, since several
+    payload where one is not the contract's or is there twice, and NULL otherwise; and `row`, since several
     threads answer in no particular order.
     """
     values = ", ".join(f"{_value(f)} AS {_name(f.name)}" for f in kept_fields(contract))
-    sent = ", ".join(_json(f) for f in contract.fields)
     return f"""
         SELECT {values},
             (md5_number_lower(event_id) >> 1)::BIGINT AS event_key,
             coalesce({" AND ".join(_conditions(contract))}, false) AS is_vouched,
             CASE WHEN has_others THEN json_keys(text) END AS names,
             row
-        FROM (SELECT *, len(json_keys(text)) <> list_count([{sent}]) AS has_others FROM (
-            SELECT row, event_id, received_us, text, text = payload AS is_json,
+        FROM (SELECT *, {_has_others(contract)} AS has_others FROM (
+            SELECT row, event_id, received_us, text,
                 json_transform(text, {_quoted(_structure(contract, _READ_AS))}) AS v,
                 json_transform(text, {_quoted(_structure(contract, None))}) AS j
+            -- what is no JSON at all stops json_transform; {{}} lacks the event time, and so is never vouched for
             FROM (SELECT *, CASE WHEN json_valid(payload) THEN payload ELSE '{{}}' END AS text FROM batch)
         ))"""
+
+
+def _has_others(contract: Contract) -> str:
+    """Whether there are names that are not the contract's, or one twice. As many names as values: there are none, which
+    is cheap to see; otherwise there may also be nulls, and the names have to be compared."""
+    values = ", ".join(_json(f) for f in contract.fields)
+    names = ", ".join(_quoted(name) for name in contract.names)
+    are_all_known = f"len(list_intersect(json_keys(text), [{names}])) = len(json_keys(text))"
+    return f"CASE WHEN len(json_keys(text)) = list_count([{values}]) THEN false ELSE NOT {are_all_known} END"
 
 
 def _structure(contract: Contract, read_as: dict | None) -> str:
@@ -64,7 +73,6 @@ def _structure(contract: Contract, read_as: dict | None) -> str:
 
 def _conditions(contract: Contract) -> Iterable[str]:
     """What together proves a payload good. Those under CASE are only worked out where they are needed."""
-    yield "is_json"
     yield f"strlen(text) <= {MAX_PAYLOAD_BYTES}"
     yield r"NOT contains(text, '\u0000')"
     yield from _lax_reading(contract)

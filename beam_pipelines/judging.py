@@ -54,11 +54,11 @@ def judged(batch: pa.Table, contract: Contract) -> Judged:
     rejected, accepted = {}, {}
     payloads, times = (batch[name].take(doubted["row"]).to_pylist() for name in ("payload", "received_at"))
     for row, key, payload, received_at in zip(doubted["row"].to_pylist(), doubted["event_key"].to_pylist(), payloads, times):
-        verdict = _judge(contract).judge(payload, received_at)
+        verdict = judge_of(contract).judge(payload, received_at)
         if isinstance(verdict, Rejection):
             rejected[row] = verdict
         else:
-            accepted[row] = _values(verdict, contract) | {"event_key": key, "row": row}
+            accepted[row] = values(verdict, contract) | {"event_key": key, "row": row}
             if beyond := _beyond(decode_names(payload), contract):
                 unknown[row] = beyond
     slow = pa.Table.from_pylist(list(accepted.values()), schema=answers.schema)
@@ -134,7 +134,7 @@ def _beyond(names: Collection[str], contract: Contract) -> tuple[str, ...]:
     return tuple(n for n in names if n not in contract.names)
 
 
-def _values(payload: Any, contract: Contract) -> dict[str, Any]:
+def values(payload: Any, contract: Contract) -> dict[str, Any]:
     return {f.name: _plain(f, _attribute(payload, f.name)) for f in fast_lane.kept_fields(contract)}
 
 
@@ -167,5 +167,5 @@ def _query(contract: Contract) -> str:
 
 
 @lru_cache(maxsize=64)
-def _judge(contract: Contract) -> Judge:
+def judge_of(contract: Contract) -> Judge:
     return Judge(contract)
