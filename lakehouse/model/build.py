@@ -22,10 +22,11 @@ from lakehouse.storage.warehouse import patiently
 
 @dataclass(frozen=True)
 class Built:
-    """What a build replaced; `clocks` is None where it was everything."""
+    """What a build replaced; `clocks` is None where it was everything. `warned`: tests that have something to say."""
 
     clocks: Clocks | None
     is_partial: bool
+    warned: list[str]
 
     def sentence(self) -> str:
         if self.is_partial:
@@ -52,11 +53,11 @@ def build(settings: Settings, full_refresh: bool = False, select: Sequence[str] 
         if not full_refresh and past.versions is not None:
             wanted = merge(past.undone, clocks(warehouse, contracts, _changed(contracts, tables, past.versions)))
         number = builds.plan(warehouse, versions, wanted)
-    dbt_build(settings, wanted, full_refresh, select, progress)
+    warned = dbt_build(settings, wanted, full_refresh, select, progress)
     if not select:
         with opened(path) as warehouse:
             builds.built(warehouse, number)
-    return Built(wanted, bool(select))
+    return Built(wanted, bool(select), warned)
 
 
 @contextmanager

@@ -37,3 +37,5 @@ def model(
 
         done = build(settings(), full_refresh=full_refresh, select=tuple(select or ()), progress=progress)
     errors.print(done.sentence())
+    for name in done.warned:
+        errors.print(f"[yellow]warning[/] {name}: dbt_project/tests/{name}.sql says what it means")

@@ -23,8 +23,11 @@ def dbt_build(
     full_refresh: bool = False,
     select: Sequence[str] = (),
     progress: Progress = lambda done, total, node: None,
-) -> None:
-    """Build and test every model. Raises CommandFailedError that names the first node that failed, NotInstalledError."""
+) -> list[str]:
+    """Build and test every model; answer the tests that only warn and did.
+
+    Raises CommandFailedError that names the first node that failed, NotInstalledError.
+    """
     require("dbt.version", "warehouse")
     work = settings.home.absolute() / "warehouse" / "dbt"
     work.mkdir(parents=True, exist_ok=True)
@@ -45,6 +48,7 @@ def dbt_build(
             told.hear(line, progress)
     if dbt.returncode != 0:
         raise told.failure(work / "target", Home(settings.home).warehouse)
+    return [_name(result) for result in _results(work / "target") if result["status"] == "warn"]
 
 
 class _Told:
@@ -72,28 +76,31 @@ class _Told:
             self.failed = (node.get("node_name", ""), data.get("msg", ""))
 
     def failure(self, target: Path, warehouse: Path) -> CommandFailedError:
-        first = _first_failure(target)
+        first = next((r for r in _results(target) if r["status"] in ("error", "fail", "runtime error")), None)
         if first is None:
             node, words = self.failed or ("its start", " ".join(self.last_words[-5:]))
             return CommandFailedError(
                 f"dbt failed in {node}: {_flat(words)}", hint="mend the project or its settings, then run `lakehouse model` again"
             )
-        node = first["unique_id"].split(".")[2]
         words = _broken_rules(first, warehouse) or _flat(first["message"] or "")
-        return CommandFailedError(f"dbt failed in {node}: {words}", hint=_hint(first, target))
+        return CommandFailedError(f"dbt failed in {_name(first)}: {words}", hint=_hint(first, target))
 
 
-def _first_failure(target: Path) -> dict | None:
+def _results(target: Path) -> list[dict]:
+    """What dbt says of each node; nothing where it did not come so far."""
     try:
-        results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+        return json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
     except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return next((r for r in results if r["status"] in ("error", "fail", "runtime error")), None)
+        return []
+
+
+def _name(result: dict) -> str:
+    return result["unique_id"].split(".")[2]
 
 
 def _broken_rules(result: dict, warehouse: Path) -> str:
     """Which rules of its contract a table breaks, and in how many rows; no value of a row is told."""
-    if result["status"] != "fail" or not result["unique_id"].split(".")[2].endswith("_keeps_its_contract"):
+    if result["status"] != "fail" or not _name(result).endswith("_keeps_its_contract"):
         return ""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         rules = connection.execute(result["compiled_code"]).fetchall()
