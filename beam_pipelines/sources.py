@@ -69,9 +69,13 @@ class Puller:
         return [batch for topic, messages in found.items() for batch in self._batches(topic, messages)]
 
     def done(self) -> None:
-        """Acknowledge what take() gave: it is committed. Raises NotDurableError; then it comes again."""
+        """Acknowledge what take() gave: it is committed. Raises NotDurableError; then it comes again.
+
+        What nobody waits for any more leaves the bus: there it lies in clear, and in raw it is sealed.
+        """
         for topic, messages in self._taken:
             self._bus.ack(topic, SUBSCRIPTION, messages)
+            self._bus.trim(topic)
         self._taken = []
 
     def _pull_each(self, found: dict[str, list[Message]]) -> int:

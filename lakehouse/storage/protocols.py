@@ -1,7 +1,7 @@
 """What the platform asks of storage: five small promises, and nothing else.
 
-memory.py keeps them in the slowest, most obvious way and is the definition of right; local.py and gcp.py are held to
-it by tests/conformance. Which one runs is decided once, in open.py.
+memory.py keeps them in the slowest way and is the definition of right; tests/conformance holds the others to it.
+Which one runs is decided once, in open.py.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -32,6 +32,9 @@ class Bus(Protocol):
 
     def ack(self, topic: str, subscription: str, messages: Sequence[Message]) -> None:
         """Durably forget these for `subscription`."""
+
+    def trim(self, topic: str) -> int:
+        """Free what every subscription has acknowledged; returns how many pieces of storage that were."""
 
     def close(self) -> None: ...
 

@@ -177,3 +177,11 @@ def test_one_process_reads_a_subscription(bus, kind_of_bus):
         assert other.pull(TOPIC, "land", 1, 0.0) == []
     finally:
         other.close()
+
+
+def test_trimming_takes_nothing_that_somebody_waits_for(bus, reopen):
+    bus.publish(TOPIC, [b"read", b"unread"])
+    bus.ack(TOPIC, "land", [m for m in pull_all(bus, expect=2) if m.data == b"read"])
+    again = reopen()
+    again.trim(TOPIC)
+    assert b"unread" in data(pull_all(again, expect=1))
