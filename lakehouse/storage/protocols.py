@@ -1,4 +1,4 @@
-"""What the platform asks of storage: five small promises, and nothing else.
+"""What the platform asks of storage: four small promises, and nothing else.
 
 memory.py keeps them in the slowest way and is the definition of right; tests/conformance holds the others to it.
 Which one runs is decided once, in open.py.
@@ -34,7 +34,7 @@ class Bus(Protocol):
         """Durably forget these for `subscription`."""
 
     def trim(self, topic: str) -> int:
-        """Free what every subscription has acknowledged; returns how many pieces of storage that were."""
+        """Free what every subscription has acknowledged; returns how many segments that were."""
 
     def close(self) -> None: ...
 
@@ -51,8 +51,7 @@ class Files(Protocol):
     def list(self, prefix: str) -> list[str]:
         """Paths that start with `prefix`, sorted."""
 
-    def delete(self, path: str) -> None:
-        """Absent files are not an error."""
+    def delete(self, path: str) -> None: ...  # absent files are not an error
 
     def uri(self, path: str) -> str:
         """The address by which DuckDB, Beam or BigQuery read it."""
@@ -62,8 +61,7 @@ class TableStore(Protocol):
     """Clean tables: partitioned by `dt`, appended in batches, each batch once."""
 
     def append(self, table: str, rows: pa.Table, batch_id: str, counts: Mapping[str, int]) -> bool:
-        """Commit `rows` and `counts` in one atomic step. False, and no change, where `batch_id` is in already.
-        A column that the table lacks is added to it."""
+        """Commit both in one atomic step; False where `batch_id` is in already. A column that the table lacks is added."""
 
     def counts(self, table: str, batch_id: str) -> dict[str, int] | None:
         """The counts a batch was committed with; None where it was not."""
