@@ -12,6 +12,7 @@ def model(
     select: Annotated[
         list[str] | None, typer.Option(help="Only these models, in dbt's words, such as fact_attempts+; may be repeated.")
     ] = None,
+    docs: Annotated[bool, typer.Option("--docs", help="Build nothing; make dbt's documentation as one HTML page, and open it.")] = False,
 ) -> None:
     """Build the facts, dimensions, marts and features from the clean tables, with dbt, and test them.
 
@@ -28,6 +29,15 @@ def model(
     from lakehouse.settings import settings
 
     errors = Console(stderr=True)
+    if docs:
+        from lakehouse.model.docs import make_docs
+
+        with errors.status("documenting every model …"):
+            page = make_docs(settings())
+        typer.echo(page)
+        if errors.is_terminal:
+            typer.launch(str(page))
+        return
     columns = (TextColumn("[bold]model"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("reading what changed", total=None)

@@ -1,8 +1,11 @@
 """One small day through everything, by the same command that `make demo` runs."""
 
+from pathlib import Path
+
 import psutil
 import pytest
 
+from lakehouse.contracts import registry
 from lakehouse.places import Home
 
 
@@ -60,3 +63,11 @@ def _airflow_home(process: psutil.Process) -> str | None:
         return process.environ().get("AIRFLOW_HOME")
     except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
         return None
+
+
+def test_the_page_that_the_demo_points_to_describes_every_mart(played_day, lakehouse) -> None:
+    done = lakehouse(played_day.home, "model", "--docs")
+    assert done.returncode == 0, done.stdout
+    page = Path(done.stdout.splitlines()[-1]).read_text(encoding="utf-8")
+    for contract in registry().layer("curated", "features"):
+        assert contract.table in page and contract.description[:40] in page, contract.table
