@@ -45,6 +45,10 @@ def _on_time() -> list:
         exam("response_given", "2025-11-13 09:05", attempt_id="twice", user_pid="tia", is_correct=True),
         # a user whose first day will turn out to be another
         login("login_succeeded", "2025-11-14 08:00", user_pid="lee"),
+        # days whose numbers reach far back
+        login("login_succeeded", "2025-03-30 08:00", user_pid="may"),
+        exam("response_given", "2025-05-30 09:00", attempt_id="skilled", user_pid="sky", is_correct=True),
+        login("login_succeeded", "2025-07-07 09:00", user_pid="wes"),
         # a source row that was changed after it was deleted, by the clock of its arrival
         source("exams", "2025-11-10 01:00", exam_id="exam-gone", source_lsn=7, op="d", exam_title="Gone"),
         source("exams", "2025-11-10 01:00", exam_id="exam-m", source_lsn=7, exam_title="New title"),
@@ -66,10 +70,10 @@ def _late() -> list:
         ),
         exam("response_given", "2025-11-13 09:04", attempt_id="twice", user_pid="tia", is_correct=False),
         web("page_view", "2025-09-01 12:00", user_pid="lee"),
-        # far enough before what is there already to move its monthly and weekly numbers only
-        web("page_view", "2025-10-16 12:00", user_pid="mo"),
-        exam("response_given", "2025-10-15 09:00", attempt_id="old", user_pid="tia", is_correct=True),
-        login("login_succeeded", "2025-11-07 09:00", user_pid="tia"),
+        # so long before what is there already that only a number over many days moves, and just so
+        web("page_view", "2025-03-01 12:00", user_pid="mo"),
+        exam("response_given", "2025-05-01 09:00", attempt_id="old", user_pid="sky", is_correct=False),
+        login("login_succeeded", "2025-07-01 09:00", user_pid="wes"),
         source("exams", "2025-11-11 01:00", exam_id="exam-gone", source_lsn=3, op="u", exam_title="Back again"),
         source("exams", "2025-11-11 01:00", exam_id="exam-m", source_lsn=3, exam_title="Old title"),
     ]
@@ -112,20 +116,20 @@ def _late() -> list:
         ),
         (
             "a monthly number counts the late user of 29 days before, and a weekly one does not",
-            "select dau, wau, mau from curated.mart_daily_activity where zone_id = 'univprep' and activity_on = '2025-11-14'",
-            [(1, 4, 5)],  # lee; and mina, ravi, tia; and mo
+            "select dau, wau, mau from curated.mart_daily_activity where zone_id = 'univprep' and activity_on = '2025-03-30'",
+            [(1, 1, 2)],
         ),
         (
             "a skill counts the late answer of 29 days before",
             "select response_count_30d, correct_count_30d from features.student_skill_vector "
-            "where user_pid = 'tia' and feature_at = '2025-11-13 15:00:00+00'",
+            "where user_pid = 'sky' and feature_at = '2025-05-30 15:00:00+00'",
             [(2, 1)],
         ),
         (
             "engagement counts the late sign-in of six days before",
             "select active_day_count_7d, login_count_7d from features.engagement_vector "
-            "where user_pid = 'tia' and feature_at = '2025-11-13 15:00:00+00'",
-            [(2, 1)],
+            "where user_pid = 'wes' and feature_at = '2025-07-07 15:00:00+00'",
+            [(2, 2)],
         ),
         (
             "a deleted row stays deleted, and an older change does not undo a newer one",
