@@ -1,5 +1,6 @@
 """The demo's command line, and its journey on one page."""
 
+import signal
 import sys
 import time
 from typing import Annotated
@@ -36,6 +37,7 @@ def demo(
     if settings().profile != "local":
         raise SettingsError("the demo plays on this machine alone", hint="LAKEHOUSE_PROFILE=local lakehouse demo")
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds, and so ends the servers below
     day = Day(settings().home.resolve(), Console(stderr=True), as_of=DEFAULT_END_ON.isoformat())
     did = prepare(day.home, scale, seed)
     day.console.print(f"[bold]MegaCity[/] at scale {scale:g}, seed {seed}; {did}", highlight=False, soft_wrap=True)
