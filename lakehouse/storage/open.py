@@ -4,6 +4,8 @@ LAKEHOUSE_PROFILE=local ─▶ local.py, delta.py, a vault in SQLite
 LAKEHOUSE_PROFILE=gcp   ─▶ gcp.py, delta.py on gs://, a vault in PostgreSQL under Cloud KMS
 """
 
+from pathlib import Path
+
 from lakehouse.errors import SettingsError
 from lakehouse.places import Home
 from lakehouse.privacy.vault import KeyFile, SqlVault, sqlite_engine
@@ -51,6 +53,16 @@ def open_vault(settings: Settings) -> Vault:
         return SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
     home = Home(settings.home)
     return SqlVault(sqlite_engine(home.vault / "vault.sqlite"), KeyFile(home.vault / "master.key"))
+
+
+def open_warehouse(settings: Settings) -> Path:
+    """The DuckDB file of the warehouse. Raises SettingsError where the warehouse is BigQuery."""
+    if settings.profile == "gcp":
+        raise SettingsError(
+            "this command works on the local profile's warehouse so far",
+            hint="every model compiles for BigQuery: run `dbt build --project-dir dbt_project --profiles-dir dbt_project` with LAKEHOUSE_PROFILE=gcp",
+        )
+    return Home(settings.home).warehouse
 
 
 def _needed(settings: Settings, name: str):

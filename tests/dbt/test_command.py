@@ -1,12 +1,17 @@
 """`lakehouse model` as people and Airflow meet it."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from clean_rows import exam, write
 
-from lakehouse.settings import child_environment
+from lakehouse.errors import BusyError
+from lakehouse.model.build import build
+from lakehouse.places import Home
+from lakehouse.settings import child_environment, settings
 
 
 def test_a_broken_promise_ends_with_21_and_the_name_of_what_broke(home: Path) -> None:
@@ -22,3 +27,13 @@ def test_a_broken_promise_ends_with_21_and_the_name_of_what_broke(home: Path) ->
     assert "contract_holds" in done.stderr and "exam_events" in done.stderr
     assert "next:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_builds_do_not_run_at_once(home: Path) -> None:
+    locks = Home(home).locks
+    locks.mkdir()
+    with open(locks / "model.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BusyError, match="another"):
+            build(settings())
+    assert not Home(home).warehouse.exists()
