@@ -93,6 +93,7 @@ def clean_rows(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     found = {}
     for contract in registry().ingested:
         files = open_tables(settings()).files(clean_table(contract.domain, contract.table))
+        assert files, f"nothing of {contract.id} reached clean"
         with duckdb.connect() as con:
             con.execute("set TimeZone = 'UTC'")
             rows = con.execute("select * from read_parquet(?, hive_partitioning = true) order by event_id", [files]).to_arrow_table()
