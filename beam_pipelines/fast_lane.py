@@ -34,12 +34,12 @@ def kept_fields(contract: Contract) -> tuple[Field, ...]:
     return tuple(f for f in contract.fields if f.treatment != "drop")
 
 
-def query(contract: Contract) -> str:
+def query(contract: Contract, carried: tuple[str, ...] = ()) -> str:
     """SQL over a table `batch(row BIGINT, event_id VARCHAR, received_us BIGINT, payload VARCHAR)`: one answer a row.
 
     Columns: kept_fields() (timestamps as microseconds since 1970); event_key; is_vouched; `names`, all names of the
-    payload where one is not the contract's or is there twice, and NULL otherwise; and `row`, since several
-    threads answer in no particular order.
+    payload where one is not the contract's or is there twice, and NULL otherwise; `row`, since several
+    threads answer in no particular order; and what else of `batch` is to be `carried` along.
     """
     values = ", ".join(f"{_value(f)} AS {_name(f.name)}" for f in kept_fields(contract))
     return f"""
@@ -47,9 +47,9 @@ def query(contract: Contract) -> str:
             (md5_number_lower(event_id) >> 1)::BIGINT AS event_key,
             coalesce({" AND ".join(_conditions(contract))}, false) AS is_vouched,
             CASE WHEN has_others THEN json_keys(text) END AS names,
-            row
+            {", ".join(("row", *carried))}
         FROM (SELECT *, {_has_others(contract)} AS has_others FROM (
-            SELECT row, event_id, received_us, text,
+            SELECT * EXCLUDE (payload),
                 json_transform(text, {_quoted(_structure(contract, _READ_AS))}) AS v,
                 json_transform(text, {_quoted(_structure(contract, None))}) AS j
             -- what is no JSON at all stops json_transform; {{}} lacks the event time, and so is never vouched for

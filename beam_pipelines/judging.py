@@ -50,10 +50,10 @@ def judged(batch: pa.Table, contract: Contract) -> Judged:
     answers = answers.drop_columns(["is_vouched", "names"])
     if vouched.all():
         return Judged(_with_timestamps(answers, contract), {}, unknown)
-    doubted = answers.select(["row", "event_key"]).filter(pa.array(~vouched))
+    doubts = pa.array(~vouched)  # the answers are in the order of the batch
+    doubted = answers.select(["row", "event_key"]).filter(doubts), batch.select(["payload", "received_at"]).filter(doubts)
     rejected, accepted = {}, {}
-    payloads, times = (batch[name].take(doubted["row"]).to_pylist() for name in ("payload", "received_at"))
-    for row, key, payload, received_at in zip(doubted["row"].to_pylist(), doubted["event_key"].to_pylist(), payloads, times):
+    for row, key, payload, received_at in zip(*(column.to_pylist() for table in doubted for column in table.columns)):
         verdict = judge_of(contract).judge(payload, received_at)
         if isinstance(verdict, Rejection):
             rejected[row] = verdict

@@ -13,7 +13,7 @@ import apache_beam as beam
 
 from beam_pipelines import sinks
 from beam_pipelines.landing import EnvelopeReader, Pulled, Unreadable
-from beam_pipelines.running import Outcome, counted, remembering
+from beam_pipelines.running import Outcome, counted, passed_whole, remembering
 from beam_pipelines.stores import stores
 from lakehouse.contracts import Registry, registry
 from lakehouse.envelope import Envelope
@@ -28,6 +28,7 @@ class Land(beam.PTransform):
         self._settings = settings
 
     def expand(self, pulled: beam.PCollection) -> beam.PCollection:
+        passed_whole(Pulled)
         return (
             pulled
             | "Read the envelopes" >> beam.Map(remembering(read_envelopes))
@@ -37,6 +38,7 @@ class Land(beam.PTransform):
         )
 
 
+@passed_whole
 @dataclass(frozen=True)
 class Read:
     """What the messages of a batch hold."""

@@ -15,7 +15,7 @@ import apache_beam as beam
 import numpy as np
 
 from beam_pipelines import sinks, sources, steps
-from beam_pipelines.running import Outcome, counted, remembering
+from beam_pipelines.running import Outcome, counted, passed_whole, remembering
 from beam_pipelines.sources import Group, Opened
 from beam_pipelines.steps import Refined
 from beam_pipelines.stores import stores
@@ -32,6 +32,7 @@ class Refine(beam.PTransform):
         self._settings = settings
 
     def expand(self, pending: beam.PCollection) -> beam.PCollection:
+        passed_whole(Opened)
         return (
             pending
             | "One worker a contract" >> beam.GroupByKey()
@@ -44,6 +45,7 @@ class Refine(beam.PTransform):
         )
 
 
+@passed_whole
 @dataclass(frozen=True)
 class Judged:
     """A group, and what became of its rows."""

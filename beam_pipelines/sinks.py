@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -93,7 +94,9 @@ def put_rejected(to: Stores, contract: Contract, batch_id: str, raw: pa.Table, r
     """`raw` holds the rows as landed: a dead letter keeps the very bytes, sealed under the key that erasure destroys."""
     if rejected:
         rows = sorted(rejected)
-        landed = raw.take(pa.array(rows)).to_pylist()
+        chosen = np.zeros(raw.num_rows, bool)
+        chosen[rows] = True
+        landed = raw.filter(pa.array(chosen)).to_pylist()  # where a take of so few would copy whole columns first
         letters = [row | {"failed_step": "refine"} | _blame(rejected[at], contract) for at, row in zip(rows, landed)]
         _put_dead_letters(to.files, contract, batch_id, letters)
 
