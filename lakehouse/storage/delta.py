@@ -4,9 +4,9 @@
                                                                  │
     files(), schema(), days_changed_since() ◀── _delta_log ◀─────┘   (one process at a time commits to a table)
 
-The files are written here rather than by delta-rs: it costs a third of the CPU, their names follow from the batch (so a
-killed attempt is overwritten by its successor), and what goes into the log is ours to decide. Texts never get
-statistics, neither here nor from later rewrites, so that no pseudonym ends up in a log that outlives its row.
+The files are written here rather than by delta-rs, at the same cost: so their names follow from the batch (a killed
+attempt is overwritten by its successor), and what the log says of them is ours to decide. Texts never get statistics,
+neither here nor from later rewrites, so that no pseudonym ends up in a log that outlives its row.
 """
 
 import fcntl
@@ -30,6 +30,7 @@ from lakehouse.storage.local import LocalFiles
 from lakehouse.storage.protocols import Files
 
 _PARTITION = "dt"
+_EPOCH = datetime(1970, 1, 1)
 
 
 class DeltaTables:
@@ -80,7 +81,7 @@ class DeltaTables:
         if delta is None or (days is not None and not days):
             return []
         chosen = None if days is None else [(_PARTITION, "in", sorted(d.isoformat() for d in days))]
-        return sorted(delta.file_uris(partition_filters=chosen))
+        return sorted(delta.file_uris(file_pruning_predicate=chosen))
 
     def schema(self, table: str) -> pa.Schema | None:
         delta = self._open(table)
@@ -200,18 +201,23 @@ def _measured(schema: pa.Schema) -> list[str]:
 
 
 def _statistics(rows: pa.Table) -> str:
-    bounds = {name: pc.min_max(rows[name]).as_py() for name in _measured(rows.schema)}
-    known = {name: b for name, b in bounds.items() if b["min"] is not None}
+    known = {name: b for name in _measured(rows.schema) if (b := _bounds(rows[name])) is not None}
     return json.dumps(
         {
             "numRecords": rows.num_rows,
-            "minValues": {name: _milliseconds(b["min"]) for name, b in known.items()},
-            # The log keeps milliseconds: the upper bound must not fall below the value.
-            "maxValues": {name: _milliseconds(b["max"] + timedelta(milliseconds=1)) for name, b in known.items()},
-            "nullCount": {name: rows[name].null_count for name in bounds},
+            "minValues": {name: low for name, (low, _) in known.items()},
+            "maxValues": {name: high for name, (_, high) in known.items()},
+            "nullCount": {name: rows[name].null_count for name in known},
         }
     )
 
 
-def _milliseconds(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+def _bounds(times: pa.ChunkedArray) -> tuple[str, str] | None:
+    """The log keeps milliseconds, and the upper bound must not fall below the value. None where there is no time at all,
+    or one outside the years 1 to 9999: then readers have to look into the file."""
+    limits = pc.min_max(times.cast(pa.timestamp("us", times.type.tz)).cast(pa.int64())).as_py()
+    try:
+        low, high = (_EPOCH + timedelta(microseconds=limits[end]) for end in ("min", "max"))
+        return low.isoformat(timespec="milliseconds") + "Z", (high + timedelta(milliseconds=1)).isoformat(timespec="milliseconds") + "Z"
+    except (OverflowError, TypeError):
+        return None
