@@ -56,7 +56,7 @@ def land(
                     _add(totals, run(batches, Land(chosen)))
                     show(f"{sum(c.get('landed', 0) for c in totals.values()):,} records")
                 puller.done()
-                if not batches and not follow:
+                if batches is None and not follow:
                     break
     finally:
         bus.close()

@@ -51,9 +51,9 @@ class Puller:
         self._interrupted = {c.topic: self._in_hand(c.topic) for c in contracts}
         self._landed = {c.topic: self._committed(c) for c in contracts}
 
-    def take(self, most_events: int, within_s: float, wait_s: float | None = None) -> list[Pulled]:
+    def take(self, most_events: int, within_s: float, wait_s: float | None = None) -> list[Pulled] | None:
         """Up to about `most_events` of what waits now. With `wait_s`: of what comes, waiting so long for the first and
-        `within_s` from then on. Empty where there was nothing."""
+        `within_s` from then on. None where nothing was there; empty where all of it is landed, and only done() lacks."""
         room = most_events * _BYTES_AN_EVENT
         found: dict[str, list[Message]] = {}
         until, first_came = time.monotonic() + (wait_s or 0), False
@@ -66,7 +66,7 @@ class Puller:
                 break
             if not came:
                 time.sleep(0.02)
-        return [batch for topic, messages in found.items() for batch in self._batches(topic, messages)]
+        return [batch for topic, messages in found.items() for batch in self._batches(topic, messages)] if found else None
 
     def done(self) -> None:
         """Acknowledge what take() gave: it is committed. Raises NotDurableError; then it comes again.

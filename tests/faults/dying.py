@@ -1,0 +1,77 @@
+"""Land and refine in processes that kill themselves, with SIGKILL, at a chosen step of making something durable.
+
+    test ─▶ fork server (Beam imported once) ─▶ a process: the command ─ n-th fsync, rename or link ─▶ SIGKILL
+
+Between two such steps nothing changes that would outlive the process, so these are all the moments there are.
+"""
+
+import contextlib
+import io
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from lakehouse.settings import settings
+
+_DURABLE = ("fsync", "replace", "link", "unlink")
+_SMALL = {"LAKEHOUSE_LAND_BATCH_EVENTS": "120", "LAKEHOUSE_REFINE_BATCH_ROWS": "250"}
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["beam_pipelines.land", "beam_pipelines.refine", "beam_pipelines.sources", "duckdb", "deltalake"])
+
+
+def run(step: str, home: Path, die_at: int | None = None) -> int:
+    """`lakehouse land` or `refine` in small batches. Returns how many moments there were; die_at is one of them.
+
+    Raises AssertionError where the process ends in another way than it should.
+    """
+    receives, sends = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_run, args=(step, str(home), die_at, sends))
+    process.start()
+    sends.close()
+    process.join()
+    if die_at is not None:
+        assert process.exitcode == -signal.SIGKILL, f"{step} was to die at moment {die_at}, and ended with {process.exitcode}"
+        return die_at
+    assert process.exitcode == 0, f"{step} ended with {process.exitcode}"
+    return receives.recv()
+
+
+def _run(step: str, home: str, die_at: int | None, moments) -> None:
+    from beam_pipelines import command, sources
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ({"LAKEHOUSE_HOME": home} | _SMALL).items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        patch.setattr(sources, "_MESSAGES_AT_ONCE", 7)
+        counter = _Counter(die_at)
+        for name in _DURABLE:
+            patch.setattr(os, name, counter.watch(getattr(os, name)))
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            getattr(command, step)(as_json=True)
+    moments.send(counter.passed)
+
+
+class _Counter:
+    """Counts moments: one before each durable step, and one after it."""
+
+    def __init__(self, die_at: int | None) -> None:
+        self.passed = 0
+        self._die_at = die_at
+
+    def watch(self, function):
+        def watched(*args, **kwargs):
+            self._moment()
+            answer = function(*args, **kwargs)
+            self._moment()
+            return answer
+
+        return watched
+
+    def _moment(self) -> None:
+        if self.passed == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.passed += 1
