@@ -3,6 +3,7 @@
 elements ─▶ Create | transform, in Beam's local runner ─▶ counters ─▶ {contract: {count: number}}
 """
 
+import logging
 import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,15 +76,20 @@ def counted(outcome: Outcome) -> Outcome:
     return outcome
 
 
+def keep_error(error: LakehouseError) -> None:
+    """By name, so that the copy of a step that Beam makes of it keeps the error here and not in a copy of the list."""
+    _remembered.append(error)
+
+
 def remembering(function: Callable) -> Callable:
-    """Beam passes an exception on as text. Ours say what to do next and have an exit code, so the last is kept."""
+    """Beam raises a copy of an exception, or its text. Ours say what to do next and have an exit code, so we keep them."""
 
     @wraps(function)
     def remembered(*args):
         try:
             return function(*args)
         except LakehouseError as error:
-            _remembered.append(error)
+            keep_error(error)
             raise
 
     return remembered
@@ -95,6 +101,7 @@ def _given_element(number: int) -> Any:
 
 def run(elements: Sequence, transform: beam.PTransform) -> Counts:
     """Run `transform` on `elements` here and now. Raises the LakehouseError that stopped it, if one did."""
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # it logs a failure at length; whoever called us will say it
     _remembered.clear()
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     # Beam pickles and compresses what Create is given, several times over: it gets the numbers of the elements only.
@@ -103,7 +110,7 @@ def run(elements: Sequence, transform: beam.PTransform) -> Counts:
     try:
         result = pipeline.run()
         result.wait_until_finish()
-    except RuntimeError as error:
+    except (RuntimeError, LakehouseError) as error:
         if _remembered:
             raise _remembered[-1] from error
         raise

@@ -11,6 +11,7 @@ row in `subject` stays behind as a keyed tombstone.
 
 import hmac
 import os
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lakehouse.errors import CorruptError, SettingsError
+from lakehouse.errors import CorruptError, NotDurableError, SettingsError
 from lakehouse.privacy.seal import KEY_BYTES, new_key, seal, seal_all, unseal, unseal_all
 from lakehouse.storage.durable import make_folder, sync_folder, write_all
 from lakehouse.storage.protocols import SubjectKey
@@ -186,6 +187,15 @@ def sqlite_engine(path: Path) -> sa.Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA secure_delete=ON")  # a deleted key must not linger in a free page
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _explained(context) -> None:
+        code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind of failure
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            raise NotDurableError(
+                f"the vault could not be written: {context.original_exception}",
+                hint=f"free disk space under LAKEHOUSE_HOME (`df -h`), or see who may write to {path.parent}; then run it again",
+            ) from context.original_exception
 
     return engine
 

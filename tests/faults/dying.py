@@ -17,13 +17,15 @@ import pytest
 from lakehouse.settings import settings
 
 _DURABLE = ("fsync", "replace", "link", "unlink")
+KINDS = ("in_hand", "dead_letters", "_commits", "_refined", "raw", "clean", ".offsets")
 _SMALL = {"LAKEHOUSE_LAND_BATCH_EVENTS": "120", "LAKEHOUSE_REFINE_BATCH_ROWS": "250"}
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["beam_pipelines.land", "beam_pipelines.refine", "beam_pipelines.sources", "duckdb", "deltalake"])
 
 
-def run(step: str, home: Path, die_at: int | None = None) -> int:
-    """`lakehouse land` or `refine` in small batches. Returns how many moments there were; die_at is one of them.
+def run(step: str, home: Path, die_at: int | None = None) -> list[str]:
+    """`lakehouse land` or `refine` in small batches. Returns its moments, of which die_at may be the number of one: what
+    kind of file is about to get its name then, or an empty text.
 
     Raises AssertionError where the process ends in another way than it should.
     """
@@ -31,12 +33,13 @@ def run(step: str, home: Path, die_at: int | None = None) -> int:
     process = _processes.Process(target=_run, args=(step, str(home), die_at, sends))
     process.start()
     sends.close()
+    passed = receives.recv() if receives.poll(None) and die_at is None else []
     process.join()
     if die_at is not None:
         assert process.exitcode == -signal.SIGKILL, f"{step} was to die at moment {die_at}, and ended with {process.exitcode}"
-        return die_at
+        return []
     assert process.exitcode == 0, f"{step} ended with {process.exitcode}"
-    return receives.recv()
+    return passed
 
 
 def _run(step: str, home: str, die_at: int | None, moments) -> None:
@@ -59,19 +62,20 @@ class _Counter:
     """Counts moments: one before each durable step, and one after it."""
 
     def __init__(self, die_at: int | None) -> None:
-        self.passed = 0
+        self.passed: list[str] = []
         self._die_at = die_at
 
     def watch(self, function):
         def watched(*args, **kwargs):
-            self._moment()
+            named = str(args[1]) if function.__name__ == "replace" else ""
+            self._moment(next((kind for kind in KINDS if kind in named), ""))
             answer = function(*args, **kwargs)
-            self._moment()
+            self._moment("")
             return answer
 
         return watched
 
-    def _moment(self) -> None:
-        if self.passed == self._die_at:
+    def _moment(self, kind: str) -> None:
+        if len(self.passed) == self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        self.passed += 1
+        self.passed.append(kind)
