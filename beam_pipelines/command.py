@@ -73,22 +73,16 @@ def refine(as_json: AsJson = False) -> None:
     Example: `lakehouse refine`, after `lakehouse land`.
     """
     require("apache_beam", "streaming")
-    from beam_pipelines import sinks, sources
-    from beam_pipelines.refine import Refine
+    from beam_pipelines.refine import Refine, waiting
     from beam_pipelines.running import run
-    from beam_pipelines.stores import stores
 
     chosen = settings()
     totals: Counts = {contract.id: {} for contract in registry().ingested}
     with _alone("refine"), _progress("refining") as show:
-        at, waiting = stores(chosen), []
-        for contract in registry().ingested:
-            sinks.finish_in_hand(at, contract)
-            batches = sources.pending(at.files, contract)
-            waiting += [(contract.id, group) for group in sources.groups(contract, batches, chosen.refine_batch_rows)]
-        show(f"{sum(b.rows for _, group in waiting for b in group.batches):,} records")
-        if waiting:
-            _add(totals, run(waiting, Refine(chosen)))
+        groups = waiting(chosen)
+        show(f"{sum(b.rows for _, group in groups for b in group.batches):,} records")
+        if groups:
+            _add(totals, run(groups, Refine(chosen)))
     _report("refined", totals, _REFINED, as_json)
 
 

@@ -45,6 +45,16 @@ class Refine(beam.PTransform):
         )
 
 
+def waiting(settings: Settings) -> list[tuple[str, Group]]:
+    """What there is to refine, under its contract's id. A predecessor that was killed is finished first."""
+    at, found = stores(settings), []
+    for contract in registry().ingested:
+        sinks.finish_in_hand(at, contract)
+        groups = sources.groups(contract, sources.pending(at.files, contract), settings.refine_batch_rows)
+        found += [(contract.id, group) for group in groups]
+    return found
+
+
 @passed_whole
 @dataclass(frozen=True)
 class Judged:

@@ -92,7 +92,7 @@ class Puller:
         waiting = {m.id: m.data for m in messages if m.id not in self._landed[topic]}
         interrupted, self._interrupted[topic] = self._interrupted[topic], {}
         fresh = [i for i in waiting if i not in interrupted]
-        named: dict[str, list[str]] = {_name(topic, fresh): fresh} if fresh else {}
+        named: dict[str, list[str]] = {batch_name(topic, fresh): fresh} if fresh else {}
         for i in waiting:
             if i in interrupted:
                 named.setdefault(interrupted[i], []).append(i)
@@ -120,7 +120,8 @@ class Puller:
         return frozenset(landed)
 
 
-def _name(topic: str, ids: Sequence[str]) -> str:
+def batch_name(topic: str, ids: Sequence[str]) -> str:
+    """The same messages always make a batch of the same name."""
     return hashlib.sha256("\n".join([topic, *ids]).encode()).hexdigest()[:20]
 
 
@@ -163,7 +164,7 @@ class Group:
 
     @property
     def name(self) -> str:
-        return _name(self.contract_id, [b.batch_id for b in self.batches])
+        return batch_name(self.contract_id, [b.batch_id for b in self.batches])
 
 
 @dataclass(frozen=True)

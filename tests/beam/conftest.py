@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from beam_pipelines import sinks, sources
+from beam_pipelines import sources
 from beam_pipelines.land import Land
-from beam_pipelines.refine import Refine
+from beam_pipelines.refine import Refine, waiting
 from beam_pipelines.running import Counts, run
 from beam_pipelines.stores import Stores, stores
 from lakehouse import places
@@ -41,12 +41,8 @@ class Lake:
         return counts
 
     def refine(self, most_rows: int = 1_000_000) -> Counts:
-        waiting = []
-        for contract in registry().ingested:
-            sinks.finish_in_hand(self.at, contract)
-            groups = sources.groups(contract, sources.pending(self.at.files, contract), most_rows)
-            waiting += [(contract.id, group) for group in groups]
-        return run(waiting, Refine(self.settings))
+        chosen = self.settings.model_copy(update={"refine_batch_rows": most_rows})
+        return run(waiting(chosen), Refine(self.settings))
 
     def clean(self, contract_id: str) -> list[dict]:
         c = registry().get(contract_id)

@@ -1,0 +1,54 @@
+"""The same two transforms on any Beam runner; `lakehouse land` and `lakehouse refine` run them in-process.
+
+    python -m beam_pipelines land CONTRACT --runner DataflowRunner --streaming …    Pub/Sub ─▶ Gather ─▶ Land
+    python -m beam_pipelines refine --runner DataflowRunner …                       pending ─▶ Refine
+
+What follows the step's own words goes to Beam as it is. Pub/Sub is acknowledged by the runner, once a bundle is done.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam_pipelines import sources
+from beam_pipelines.gather import Gather
+from beam_pipelines.land import Land
+from beam_pipelines.refine import Refine, waiting
+from lakehouse.contracts import registry
+from lakehouse.errors import BadInputError, LakehouseError
+from lakehouse.settings import Settings, settings
+
+
+def landing(pipeline: beam.Pipeline, chosen: Settings, contract_id: str) -> None:
+    topic = registry().get(contract_id).topic
+    subscription = f"projects/{chosen.gcp_project}/subscriptions/{topic}.{sources.SUBSCRIPTION}"
+    messages = pipeline | "Pub/Sub" >> beam.io.ReadFromPubSub(subscription=subscription, with_attributes=True)
+    _ = messages | Gather(topic, chosen.land_batch_events, chosen.land_batch_seconds) | Land(chosen)
+
+
+def refinement(pipeline: beam.Pipeline, chosen: Settings) -> None:
+    _ = pipeline | "Pending" >> beam.Create(waiting(chosen)) | Refine(chosen)
+
+
+def main(words: Sequence[str]) -> None:
+    """Raises BadInputError where the words are not understood."""
+    chosen = settings()
+    match list(words):
+        case ["land", contract_id, *options]:
+            with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+                landing(pipeline, chosen, contract_id)
+        case ["refine", *options]:
+            with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+                refinement(pipeline, chosen)
+        case _:
+            raise BadInputError("no step was named", hint="python -m beam_pipelines land CONTRACT … | refine …; then Beam's own options")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except LakehouseError as error:
+        print(f"{type(error).__name__}: {error}\n  next: {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_code)
