@@ -43,6 +43,9 @@ test: $(READY) ## every check and test, in their short form
 test-long: $(READY) ## the long form of the proofs: more kills, more cases
 	$(RUN)/pytest -m long
 
+faults: $(READY) ## strike every process and every store in turn, and print what was lost and doubled (zeros)
+	$(RUN)/pytest tests/faults --full-faults -n 2 --dist loadfile --timeout=1800
+
 bench: $(READY) ## speed as ratios to named yardsticks, measured in one run
 	$(RUN)/python -m bench
 
@@ -65,4 +68,4 @@ lock: $(UV) ## resolve the dependencies anew into requirements.lock
 clean: ## remove what was built (.venv, .tools) and the local lake (var/)
 	rm -rf .venv .tools var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo test test-long bench generate airflow docs format lock clean
+.PHONY: help setup demo test test-long faults bench generate airflow docs format lock clean

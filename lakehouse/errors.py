@@ -73,6 +73,18 @@ class KeyGoneError(LakehouseError):
     is_final = True
 
 
+class DeniedError(LakehouseError):
+    """Nobody known asks, or somebody who may not."""
+
+    exit_code = 16
+    is_final = True
+
+    def __init__(self, message: str, hint: str = "", *, is_known: bool) -> None:
+        """`is_known`: who asks is known and may not (403); otherwise it is not known who asks (401)."""
+        super().__init__(message, hint)
+        self.is_known = is_known
+
+
 class QualityGateError(LakehouseError):
     """A check failed; what comes after must not run."""
 
@@ -84,6 +96,13 @@ class CommandFailedError(LakehouseError):
     """A program that we started ended badly."""
 
     exit_code = 21
+
+
+class IntegrityGapError(LakehouseError):
+    """The copy of the source database is known, or feared, not to be the source: a gap, a lost slot, differing counts."""
+
+    exit_code = 22
+    is_final = True
 
 
 def final_exit_codes() -> frozenset[int]:

@@ -9,6 +9,10 @@ from lakehouse.settings import settings
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full-faults", action="store_true", help="as many rounds of each fault as `make faults` promises")
+
+
 @pytest.fixture
 def root() -> Path:
     return ROOT

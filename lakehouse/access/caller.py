@@ -1,0 +1,55 @@
+"""A caller, what it may do where, and the gate that knows it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from lakehouse.errors import DeniedError
+
+
+class Scope(StrEnum):
+    """What a key or a token may be for."""
+
+    EVENTS_WRITE = "events:write"
+    MEDIA_WRITE = "media:write"
+    LIVE_READ = "live:read"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program or a signed-in person, known by a key's or a token's id and never by a name.
+
+    zones, orgs  where it may act; None means everywhere
+    user_id      set where only one person's own data may be read (a parent's or a student's token)
+    """
+
+    key_id: str
+    scopes: frozenset[str]
+    zones: frozenset[str] | None = None
+    orgs: frozenset[int] | None = None
+    user_id: str | None = None
+
+    def require(self, scope: Scope, zone_id: str | None = None, org_ids: frozenset[int] = frozenset()) -> None:
+        """Raises DeniedError where the scope is lacking, or the zone or one of the tenants is not this caller's."""
+        if scope not in self.scopes:
+            raise DeniedError(f"the scope {scope} is lacking", hint=f"ask for a key or token with {scope}", is_known=True)
+        if zone_id is not None and self.zones is not None and zone_id not in self.zones:
+            raise DeniedError("the key is for other zones", hint="use the key of this zone", is_known=True)
+        if self.orgs is not None and not org_ids <= self.orgs:
+            raise DeniedError("the key is for other tenants", hint="use the key of this tenant", is_known=True)
+
+
+class Gate(Protocol):
+    """Knows callers."""
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Of the value of an Authorization header. Raises DeniedError with is_known=False where it names nobody we know."""
+
+
+class OpenGate:
+    """Everybody may do everything: for the local profile alone."""
+
+    _anybody = Caller("anybody", frozenset(Scope))
+
+    def caller(self, authorization: str | None) -> Caller:
+        return self._anybody
