@@ -2,6 +2,7 @@
 
     <home>/bus                                    segment log of the local profile
     <home>/vault                                  keys and pseudonyms of the local profile
+    <home>/access                                 who may come in: digests of the keys of callers
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
@@ -95,6 +96,11 @@ class Home:
     @property
     def vault(self) -> Path:
         return self.root / "vault"
+
+    @property
+    def access(self) -> Path:
+        """API keys of callers, as digests."""
+        return self.root / "access"
 
     @property
     def lake(self) -> Path:
