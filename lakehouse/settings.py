@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     )
     collector_tls_cert: Path | None = Field(None, description="Certificate chain (PEM) of the collector; with its key, it speaks TLS.")
     collector_tls_key: Path | None = Field(None, description="Private key (PEM) of that certificate.")
-    collector_tls_minimum: Literal["1.3", "1.2"] = Field("1.3", description="Oldest TLS that is spoken; 1.2 for clients that know no other.")
+    collector_tls_minimum: Literal["1.3", "1.2"] = Field(
+        "1.3", description="Oldest TLS that is spoken; 1.2 for clients that know no other."
+    )
     collector_behind_tls: bool = Field(
         False, description="A load balancer in front ends TLS; outside the local profile the collector asks for this or a certificate."
     )
@@ -65,7 +67,9 @@ class Settings(BaseSettings):
     oidc_scope_claim: str = Field("scope", description="Claim that holds a token's scopes: a list, or a text with blanks between.")
     oidc_zones_claim: str = Field("zones", description="Claim that lists the zones a token is for; `*` is all, and absent is none.")
     oidc_orgs_claim: str = Field("orgs", description="Claim that lists the tenants a token is for; `*` is all, and absent is none.")
-    oidc_user_claim: str = Field("user_id", description="Claim that names the one person whose data a token may read, where it is so bound.")
+    oidc_user_claim: str = Field(
+        "user_id", description="Claim that names the one person whose data a token may read, where it is so bound."
+    )
     oidc_leeway_seconds: float = Field(60.0, description="How far the issuer's clock and ours may differ.")
     oidc_events_per_second: float = Field(100.0, description="Events a second that one token's owner may send.")
     oidc_bytes_per_second: float = Field(1_000_000.0, description="Bytes a second that one token's owner may send.")

@@ -68,6 +68,9 @@ class Gate(Protocol):
     def known(self, authorization: str | None) -> Caller | None:
         """A caller who was here in the last seconds; None where only `caller` can tell. Never waits."""
 
+    def remembers(self, authorization: str | None) -> bool:
+        """Whether it let this one in lately, so that it is no guess."""
+
     def close(self) -> None: ...
 
 
@@ -82,6 +85,9 @@ class OpenGate:
 
     def known(self, authorization: str | None) -> Caller | None:
         return self._anybody
+
+    def remembers(self, authorization: str | None) -> bool:
+        return True
 
     def close(self) -> None:
         """Nothing is held open."""

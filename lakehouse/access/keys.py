@@ -104,7 +104,8 @@ class KeyStore:
         return key if key.state(now) == "active" else None
 
     def get(self, key_id: str) -> Key:
-        """Raises BadInputError."""
+        """Raises BadInputError. Whoever has only the key itself may name that; it is not told back."""
+        key_id = key_id_of(key_id)
         with self._engine.connect() as db:
             row = db.execute(sa.select(_key).where(_key.c.key_id == key_id)).one_or_none()
         if row is None:
@@ -118,16 +119,16 @@ class KeyStore:
 
     def revoke(self, key_id: str, now: datetime) -> Key:
         """Raises BadInputError. Doors that have just seen it let it in for LAKEHOUSE_ACCESS_CACHE_SECONDS more."""
-        self._update(self.get(key_id).key_id, revoked_at=sa.func.coalesce(_key.c.revoked_at, now))
+        self._update(self.get(key_id).key_id, revoked_at=sa.func.coalesce(_key.c.revoked_at, sa.literal(now, _Utc)))
         return self.get(key_id)
 
     def rotate(self, key_id: str, now: datetime, life: timedelta, overlap: timedelta) -> str:
         """A new key with the same rights; the old one ends after `overlap`. Raises BadInputError where it ended already."""
         old = self.get(key_id)
         if old.state(now) != "active":
-            raise BadInputError(f"the key {key_id} is {old.state(now)}", hint="make a new one: `lakehouse keys create --help`")
-        shown = self.create(replace(old, created_at=now, expires_at=now + life, replaces=key_id))
-        self._update(key_id, expires_at=min(old.expires_at, now + overlap))
+            raise BadInputError(f"the key {old.key_id} is {old.state(now)}", hint="make a new one: `lakehouse keys create --help`")
+        shown = self.create(replace(old, created_at=now, expires_at=now + life, replaces=old.key_id))
+        self._update(old.key_id, expires_at=min(old.expires_at, now + overlap))
         return shown
 
     def close(self) -> None:
