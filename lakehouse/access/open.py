@@ -29,6 +29,11 @@ def open_gate(settings: Settings) -> Gate:
     return ClosedGate(open_keys(settings), tokens, settings.access_cache_seconds)
 
 
+def needs_encryption(settings: Settings) -> bool:
+    """Whether what callers send leaves this machine."""
+    return settings.profile != "local"
+
+
 def open_keys(settings: Settings) -> KeyStore:
     """Raises SettingsError where it is not said where the keys are, UnavailableError where their store does not answer."""
     if settings.access_url is not None:
