@@ -2,6 +2,7 @@
 
     <home>/bus                                    segment log of the local profile
     <home>/vault                                  keys and pseudonyms of the local profile
+    <home>/access                                 who may come in: digests of the keys of callers
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
@@ -101,6 +102,11 @@ class Home:
     def source(self) -> Path:
         """The source database that `lakehouse source serve` runs."""
         return self.root / "source"
+
+    @property
+    def access(self) -> Path:
+        """API keys of callers, as digests."""
+        return self.root / "access"
 
     @property
     def lake(self) -> Path:
