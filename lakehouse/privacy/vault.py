@@ -177,8 +177,8 @@ class SqlVault:
         return wrapper.unwrap(wrapped)
 
 
-def sqlite_engine(path: Path) -> sa.Engine:
-    """A vault's database in one file, durable at every commit, for several processes at once."""
+def sqlite_engine(path: Path, what: str = "the vault") -> sa.Engine:
+    """A database in one file, durable at every commit, for several processes at once. `what`: its name in errors."""
     make_folder(path.parent)
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
 
@@ -193,7 +193,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
         code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind of failure
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
             raise NotDurableError(
-                f"the vault could not be written: {context.original_exception}",
+                f"{what} could not be written: {context.original_exception}",
                 hint=f"free disk space under LAKEHOUSE_HOME (`df -h`), or see who may write to {path.parent}; then run it again",
             ) from context.original_exception
 
