@@ -91,6 +91,18 @@ class Settings(BaseSettings):
         description="The source database, as postgresql://role:password@host/database with the role of whoever connects; "
         "where unset, the one that `lakehouse source serve` runs on this machine.",
     )
+    cdc_publication: str = Field(
+        "megacity_cdc", description="The publication whose tables `lakehouse cdc` captures, as far as contracts know them."
+    )
+    cdc_slot: str = Field("megacity_cdc", description="The replication slot of `lakehouse cdc`; it makes it, and nobody else may touch it.")
+    cdc_heartbeat_ms: int = Field(
+        5_000, ge=100, description="How often an idle source is heard from, so that its slot moves on and WAL is freed."
+    )
+    cdc_batch_rows: int = Field(8_192, ge=1, description="Changes that are published together at most.")
+    cdc_wal_alert_bytes: int = Field(1024**3, description="WAL kept for the slot above which `lakehouse cdc` warns.")
+    cdc_stall_seconds: float = Field(
+        120.0, description="Silence, heartbeats included, after which a capturing engine is taken for dead and restarted."
+    )
 
     redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
 

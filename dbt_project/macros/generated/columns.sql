@@ -133,6 +133,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         ai_feature,
         model_name
 {%- elif table == 'attempts' -%}
@@ -161,6 +162,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         attempt_status
 {%- elif table == 'classes' -%}
         ---------- ids
@@ -181,7 +183,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'exam_sessions' -%}
         ---------- ids
         event_id,
@@ -203,7 +206,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'exams' -%}
         ---------- ids
         event_id,
@@ -225,6 +229,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         exam_title,
         exam_type
 {%- elif table == 'items' -%}
@@ -249,6 +254,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         skill
 {%- elif table == 'kzone_ai_results' -%}
         ---------- ids
@@ -274,6 +280,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         ai_result_type,
         model_name
 {%- elif table == 'kzone_contents' -%}
@@ -298,6 +305,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         content_type
 {%- elif table == 'organizations' -%}
         ---------- ids
@@ -317,6 +325,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         org_name,
         org_type,
         country_code
@@ -340,7 +349,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'payments' -%}
         ---------- ids
         event_id,
@@ -364,6 +374,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         price_currency,
         payment_status
 {%- elif table == 'responses' -%}
@@ -391,7 +402,8 @@
         response_time_ms,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'students' -%}
         ---------- ids
         event_id,
@@ -411,7 +423,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'table_floors' -%}
         ---------- ids
         event_id,
@@ -450,6 +463,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         skill
 {%- elif table == 'user_consents' -%}
         ---------- ids
@@ -473,6 +487,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         consent_purpose,
         policy_version
 {%- elif table == 'users' -%}
@@ -495,6 +510,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         role,
         country_code
 {%- endif -%}
@@ -507,23 +523,23 @@
   'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
   'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
   'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
-  'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'ai_feature', 'model_name'],
-  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'attempt_status'],
-  'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
-  'exam_sessions': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_session_id', 'exam_id', 'class_id', 'received_at', 'changed_at', 'opens_at', 'closes_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
-  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'exam_title', 'exam_type'],
-  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'skill'],
-  'kzone_ai_results': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_result_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'accuracy_score', 'similarity_score', 'latency_ms', 'contract_version', 'op', 'ai_result_type', 'model_name'],
-  'kzone_contents': ['event_id', 'event_key', 'zone_id', 'org_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'duration_ms', 'contract_version', 'op', 'content_type'],
-  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'org_name', 'org_type', 'country_code'],
-  'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
-  'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'price_currency', 'payment_status'],
-  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op'],
-  'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
+  'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
+  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
+  'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'exam_sessions': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_session_id', 'exam_id', 'class_id', 'received_at', 'changed_at', 'opens_at', 'closes_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'unchanged_fields', 'exam_title', 'exam_type'],
+  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'kzone_ai_results': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_result_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'accuracy_score', 'similarity_score', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_result_type', 'model_name'],
+  'kzone_contents': ['event_id', 'event_key', 'zone_id', 'org_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'duration_ms', 'contract_version', 'op', 'unchanged_fields', 'content_type'],
+  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'org_name', 'org_type', 'country_code'],
+  'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'unchanged_fields', 'price_currency', 'payment_status'],
+  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields'],
+  'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
   'table_floors': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'table_name', 'floor_reason'],
-  'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'skill'],
-  'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'consent_purpose', 'policy_version'],
-  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'role', 'country_code']
+  'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'consent_purpose', 'policy_version'],
+  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'unchanged_fields', 'role', 'country_code']
 } -%}
 {{ names[table] | join(', ') }}
 {%- endmacro %}
