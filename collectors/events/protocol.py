@@ -8,7 +8,7 @@ What is no HTTP gets 400. All answers are JSON of the shape that answers.py give
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from collectors.events.answers import Refusal
 
@@ -31,8 +31,15 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.due_at = self.loop.time() + self.within_s
+        self._answering: RequestResponseCycle | None = None
+        self._is_ending = False
         self._is_in_head = False
         self._head_bytes = 0
+
+    @property
+    def _is_over(self) -> bool:
+        """Nothing that still comes in is read."""
+        return self._is_ending or self.transport.is_closing()
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -40,10 +47,10 @@ class Protocol(HttpToolsProtocol):
             self._end_with(Refusal(503, "busy", "too many connections; come again later", retry_after_s=1))
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._is_over:
             return
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
+        if self._is_in_head and not self._is_over:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._end_with(Refusal(431, "headers_too_large", f"a request's line and headers hold at most {MAX_HEAD_BYTES} bytes"))
@@ -56,19 +63,24 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        if len(self.pipeline) >= _MOST_AHEAD:
-            # An answer now would be taken for that to an earlier request. Who gets none sends again.
-            self.transport.close()
+        if self._is_over:
             return
-        super().on_headers_complete()
+        if len(self.pipeline) >= _MOST_AHEAD:
+            self._end_with(Refusal(400, "malformed_request", "too many requests sent ahead of their answers"))
+        else:
+            super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
-        if not self.transport.is_closing():
+        if not self._is_over:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self.due_at = _NEVER
-        if not self.transport.is_closing():
+        if not self._is_over:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -76,23 +88,41 @@ class Protocol(HttpToolsProtocol):
 
     def end_if_overdue(self, now: float) -> None:
         """Called about every second for every connection."""
-        if now > self.due_at and not self.transport.is_closing():
+        if now > self.due_at and not self._is_over:
             self.due_at = _NEVER
             if self.cycle is None and not self._is_in_head:
                 self.transport.close()  # a connection on which nobody ever said anything
             else:
                 self._end_with(Refusal(408, "too_slow", f"the request was not there within {self.within_s:g} s"))
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """uvicorn tells the request that came last; the one being answered may be another."""
+        self.pipeline.clear()
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        super().connection_lost(exc)
+
     def _end_with(self, refusal: Refusal) -> None:
-        """Answer, unless an answer is being written already, and close."""
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            answer = refusal.answer()
-            headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(answer.body)),
-                *(header for header in answer.headers if header[0] != b"connection"),
-                (b"connection", b"close"),
-            ]
-            lines = [STATUS_LINE[answer.status], *(b"%b: %b\r\n" % header for header in headers), b"\r\n", answer.body]
-            self.transport.write(b"".join(lines))
+        """Refuse what is coming in, and close. Where an earlier request is still being answered, its answer is the last:
+        ours would be taken for it. Whoever gets none sends again."""
+        answering = self._answering
+        self.pipeline.clear()
+        if answering is not None and not answering.response_complete:
+            if not answering.more_body or answering.response_started:
+                answering.keep_alive = False
+                self._is_ending = True
+                self.transport.pause_reading()
+                return
+            answering.disconnected = True
+            answering.message_event.set()
+        answer = refusal.answer()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(answer.body)),
+            *(header for header in answer.headers if header[0] != b"connection"),
+            (b"connection", b"close"),
+        ]
+        lines = [STATUS_LINE[answer.status], *(b"%b: %b\r\n" % header for header in headers), b"\r\n", answer.body]
+        self.transport.write(b"".join(lines))
         self.transport.close()

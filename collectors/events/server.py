@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import os
 import signal
 import socket
@@ -44,6 +45,8 @@ def serve(settings: Settings, listening: socket.socket, ready_file: Path | None)
     """Serve until SIGTERM or SIGINT."""
     host, port = listening.getsockname()[:2]
     told = json.dumps({"address": f"http://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()})
+    # One line a malformed request would let strangers fill the disk; what they get tells them enough.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     # uvicorn hands the signal on once it has shut down; we have nothing left to do then, and want to end with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
