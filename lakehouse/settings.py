@@ -34,6 +34,17 @@ class Settings(BaseSettings):
     collector_queue_bytes: int = Field(
         64 * 1024 * 1024, description="Events accepted but not yet durable that a collector holds at most; beyond it requests get 503."
     )
+    collector_bodies_bytes: int = Field(
+        128 * 1024 * 1024, description="Bodies still coming in that a collector holds at most; beyond it requests get 503."
+    )
+    collector_connections: int = Field(1_024, description="Connections that a collector holds at most; a further one gets 503.")
+    collector_request_seconds: float = Field(30.0, description="How long a request may take to arrive; a slower one gets 408.")
+    collector_spool_bytes: int = Field(
+        8 * 1024 * 1024 * 1024, description="What waits on disk while the bus is away holds at most so much; beyond it requests get 507."
+    )
+    collector_spool_reserve_bytes: int = Field(
+        256 * 1024 * 1024, description="Free bytes that the spool leaves on its disk for everybody else; below it requests get 507."
+    )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
 
     collector_cors_origins: str | None = Field(

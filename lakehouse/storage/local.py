@@ -12,6 +12,7 @@ from pathlib import Path
 from lakehouse.storage.durable import TEMPORARY, not_durable, sync_folder, write_file
 from lakehouse.storage.protocols import Message
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
+from lakehouse.storage.segment import SUFFIX
 from lakehouse.storage.segment_consumer import Consumer
 from lakehouse.storage.segment_log import SEGMENT_BYTES, Appender, trim
 
@@ -56,6 +57,15 @@ class LocalBus:
         """Topics that anything was ever published to, or read from."""
         return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
 
+    def turn_over(self, topic: str) -> None:
+        """Go on in a new segment, so that trim() may free the one that was written to until now."""
+        if appender := self._appenders.get((os.getpid(), topic)):
+            appender.close()
+
+    def held_bytes(self) -> int:
+        """What all segments take on disk, whoever wrote them."""
+        return sum(_size(path) for path in self._root.glob(f"*/*{SUFFIX}"))
+
     def trim(self, topic: str) -> int:
         """Delete what every subscription has acknowledged; returns the number of segments freed."""
         folder = self._root / checked_name(topic)
@@ -71,6 +81,13 @@ class LocalBus:
             for ends in (self._appenders, self._consumers):
                 for key in [k for k in ends if k[0] == os.getpid()]:  # a child leaves its parent's alone
                     ends.pop(key).close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # trimmed since it was listed
 
 
 class LocalFiles:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Running
+from tests.collectors.conftest import Running
 from sample_events import started, text
 
 from lakehouse import envelope
