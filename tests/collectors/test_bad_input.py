@@ -7,10 +7,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from tests.collectors.conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_events import ai, login, now_text, started, text
+
+from tests.collectors.conftest import Running
 
 GOOD = json.dumps(started()).encode()
 
