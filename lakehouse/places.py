@@ -8,6 +8,7 @@
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
+    <home>/redis                                  live aggregates of the local profile
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
 Lake paths are relative: `Files` and `TableStore` put the root (a folder or a bucket) in front.
@@ -108,6 +109,11 @@ class Home:
     def feature_store(self) -> Path:
         """Feast's registry and SQLite online store."""
         return self.root / "feature_store"
+
+    @property
+    def redis(self) -> Path:
+        """The Redis of the live path, where `lakehouse live redis` runs it."""
+        return self.root / "redis"
 
     @property
     def truth(self) -> Path:
