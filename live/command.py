@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.errors import require
+from lakehouse.errors import BadInputError, require
 from lakehouse.settings import settings
 from lakehouse.storage.durable import write_file
 
@@ -80,6 +80,44 @@ def count(
             counter.run(lambda: bool(stopping), lambda: _tell(told, ready_file))
     finally:
         bus.close()
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; LAKEHOUSE_LIVE_HOST unless given.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. LAKEHOUSE_LIVE_PORT unless given.")] = None,
+    ready_file: ReadyFile = None,
+) -> None:
+    """Push live figures to those who may see them, by WebSocket, and answer with snapshots by GET.
+
+    `/v1/live` is the WebSocket (docs/how_to/watch_live.md has its messages), `/v1/live/{view}` a snapshot; `/healthz`,
+    `/readyz` and `/metrics` are for operators. Every caller is known by an API key or token, and sees the figures of its
+    own zones and organizations, or of one person, and no others.
+
+    Prints one line of JSON with the address, then serves until SIGTERM or Ctrl-C; then it tells every subscriber to come
+    back (close code 1012) and ends with 0. Example: `lakehouse live serve --port 8090`.
+    """
+    require("uvicorn", "live")
+    require("starlette", "live")
+    from lakehouse.access.caller import OpenGate
+    from lakehouse.contracts import registry
+    from lakehouse.storage.open import open_vault
+    from live.app import Live
+    from live.redis_server import redis_url
+    from live.server import listen
+    from live.server import serve as run
+
+    chosen = settings()
+    host, port = host or chosen.live_host, chosen.live_port if port is None else port
+    live = Live(chosen, registry(), OpenGate(), open_vault(chosen), redis_url(chosen))
+    try:
+        listening = listen(host, port)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port; 0 takes a free one"
+        ) from error
+    with listening, _removed_at_the_end(ready_file):
+        run(live, listening, lambda told: _tell(told, ready_file))
 
 
 @app.command()
