@@ -2,6 +2,8 @@
 
     <home>/bus                                    segment log of the local profile
     <home>/vault                                  keys and pseudonyms of the local profile
+    <home>/access                                 who may come in: digests of the keys of callers
+    <home>/cdc                                    how far the source database is captured: ledger and offsets
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
@@ -9,6 +11,7 @@
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
     <home>/redis                                  live aggregates of the local profile
+    <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
 Lake paths are relative: `Files` and `TableStore` put the root (a folder or a bucket) in front.
@@ -98,6 +101,16 @@ class Home:
         return self.root / "vault"
 
     @property
+    def source(self) -> Path:
+        """The source database that `lakehouse source serve` runs."""
+        return self.root / "source"
+
+    @property
+    def access(self) -> Path:
+        """API keys of callers, as digests."""
+        return self.root / "access"
+
+    @property
     def lake(self) -> Path:
         return self.root / "lake"
 
@@ -124,6 +137,11 @@ class Home:
     def backfill(self) -> Path:
         """Rows of backfilled files that could not be used."""
         return self.root / "backfill"
+
+    @property
+    def cdc(self) -> Path:
+        """The integrity ledger and Debezium's offsets."""
+        return self.root / "cdc"
 
     @property
     def airflow(self) -> Path:

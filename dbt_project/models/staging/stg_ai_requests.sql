@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'ai_requests') }}
+),
+
+renamed as (
+    select
+        {{ staged('ai_requests') }}
+    from source
+)
+
+select * from renamed

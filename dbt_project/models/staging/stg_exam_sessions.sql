@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'exam_sessions') }}
+),
+
+renamed as (
+    select
+        {{ staged('exam_sessions') }}
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'kzone_contents') }}
+),
+
+renamed as (
+    select
+        {{ staged('kzone_contents') }}
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'parent_student_links') }}
+),
+
+renamed as (
+    select
+        {{ staged('parent_student_links') }}
+    from source
+)
+
+select * from renamed

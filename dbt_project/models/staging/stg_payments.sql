@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'payments') }}
+),
+
+renamed as (
+    select
+        {{ staged('payments') }}
+    from source
+)
+
+select * from renamed

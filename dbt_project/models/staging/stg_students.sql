@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'students') }}
+),
+
+renamed as (
+    select
+        {{ staged('students') }}
+    from source
+)
+
+select * from renamed

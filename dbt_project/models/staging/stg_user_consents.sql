@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'user_consents') }}
+),
+
+renamed as (
+    select
+        {{ staged('user_consents') }}
+    from source
+)
+
+select * from renamed
