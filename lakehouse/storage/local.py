@@ -6,19 +6,21 @@ Files ─▶ <root>/<path>               (temp name, fsync, rename)
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lakehouse.storage.durable import TEMPORARY, not_durable, sync_folder, write_file
 from lakehouse.storage.protocols import Message
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
-from lakehouse.storage.segment import SUFFIX
+from lakehouse.storage.segment import SUFFIX, read_all
 from lakehouse.storage.segment_consumer import Consumer
 from lakehouse.storage.segment_log import SEGMENT_BYTES, Appender, trim
 
 
 class LocalBus:
     """Bus over one segment log a topic. Threads may share it; processes open their own."""
+
+    shows_untrimmed = True
 
     def __init__(self, root: Path, ack_deadline_s: float = ACK_DEADLINE_S, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._root = root
@@ -70,6 +72,11 @@ class LocalBus:
         """Delete what every subscription has acknowledged; returns the number of segments freed."""
         folder = self._root / checked_name(topic)
         return trim(folder) if folder.is_dir() else 0
+
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        """What the log still holds, whoever acknowledged it."""
+        folder = self._root / checked_name(topic)
+        return read_all(folder) if folder.is_dir() else iter(())
 
     def damaged_bytes(self, topic: str, subscription: str) -> int:
         """What this reader had to leave out between two good records; anything above 0 means a failing disk."""
