@@ -6,6 +6,8 @@ KEPT_BY_DEFAULT = frozenset({"public", "internal"})
 CLASSIFICATIONS = ("public", "internal", "identifier", "personal", "sensitive")
 TREATMENTS = ("keep", "drop", "pseudonymise", "truncate_ip", "year_only")
 MAX_TEXT = 256
+RAW_RETENTION_DAYS = 30
+"""How long raw is kept where a contract does not say less (rawRetentionDays): face, voice and motion are gone after 7 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,15 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaKind:
+    """A kind of media object that events of a stream may refer to by media_id. `name` is unique among all contracts."""
+
+    name: str
+    content_types: tuple[str, ...]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """One dataset. `layer`: stream, table, envelope, dead_letter, curated, features or monitoring.
 
@@ -40,6 +51,8 @@ class Contract:
     event_types  event type → the fields it requires; empty for anything but a stream
     row_key      table: the field that identifies a row of the source
     primary_key  curated and features: the grain
+    media_kinds  stream: what may be uploaded for its events to refer to
+    raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
     """
 
     id: str
@@ -59,6 +72,8 @@ class Contract:
     primary_key: tuple[str, ...] = ()
     refuses_unknown_fields: bool = False
     freshness_minutes: int | None = None
+    media_kinds: tuple[MediaKind, ...] = ()
+    raw_retention_days: int = RAW_RETENTION_DAYS
     path: str = ""
 
     def field(self, name: str) -> Field:
