@@ -1,6 +1,7 @@
 """The collector as an ASGI application.
 
 POST /v1/events ─▶ raw ASGI: every microsecond counts here
+/v1/media…      ─▶ collectors/media/app.py
 all else        ─▶ FastAPI (api.py): /healthz /readyz /metrics /v1/contracts, and OpenAPI, where the hot route stands too
 """
 
@@ -16,6 +17,8 @@ from collectors.events.gather import Gatherer
 from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
 from collectors.events.request import Reader
+from collectors.media.app import MEDIA_PATH, Media
+from lakehouse.access.caller import OpenGate
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
 from lakehouse.errors import BusyError, NotDurableError
@@ -41,11 +44,14 @@ class Collector:
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
         self.outbox = Outbox(open_bus(settings), open_spool(settings), self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
+        self.media = Media(settings, OpenGate(), self.metrics.registry)
         self._api = api(self, self._lifespan)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
+            await self.media(scope, receive, send)
         else:
             await self._api(scope, receive, send)
 
@@ -57,6 +63,7 @@ class Collector:
         yield
         self.is_open = False
         self._threads.shutdown()
+        self.media.close()
         self.outbox.close()
 
     async def _events(self, scope: dict, receive, send) -> None:

@@ -9,6 +9,7 @@ they brought the same bytes they are told so, and otherwise get ConflictError.
 
 import hashlib
 import os
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,7 +58,7 @@ class Written:
 
 
 class Upload:
-    """Use from one thread at a time. `sha256` is what the sender says of the plaintext."""
+    """`sha256` is what the sender says of the plaintext. Only abandon() may be called while another call is at work: it waits."""
 
     def __init__(self, files: Files, name: MediaName, sha256: bytes, received_at: datetime) -> None:
         """Raises ConflictError where the media_id has other bytes, NotDurableError where nothing can be written."""
@@ -65,6 +66,8 @@ class Upload:
         self._name = name
         self._sha256 = sha256
         self._received_at = received_at
+        self._at_work = threading.Lock()
+        self._is_over = False
         self._pid = name.media_pid
         self._path = places.media_object(name.contract.domain, business_day(received_at), self._pid, os.urandom(4).hex())
         self._plain, self._sealed = hashlib.sha256(), hashlib.sha256()
@@ -76,25 +79,31 @@ class Upload:
 
     def write(self, data: bytes) -> None:
         """Raises NotDurableError."""
-        self._plain.update(data)
-        self._plain_bytes += len(data)
-        if self._sealer:
-            self._put(self._sealer.add(data))
+        with self._at_work:
+            self._plain.update(data)
+            self._plain_bytes += len(data)
+            if self._sealer and not self._is_over:
+                self._put(self._sealer.add(data))
 
     def finish(self) -> Written:
         """Raises DigestMismatchError, ConflictError, NotDurableError; then nothing is there but what was."""
-        if self._plain.digest() != self._sha256:
-            self.abandon()
-            raise DigestMismatchError("the bytes are not those of the digest", hint="digest the bytes that you send, and send them again")
-        if self._there:
-            return Written(self._there, is_new=False)
-        self._put(self._sealer.finish())
-        self._writer.commit()
-        return self._recorded()
+        with self._at_work:
+            if self._plain.digest() != self._sha256:
+                raise DigestMismatchError(
+                    "the bytes are not those of the digest", hint="digest the bytes that you send, and send them again"
+                )
+            if self._there:
+                return Written(self._there, is_new=False)
+            self._put(self._sealer.finish())
+            self._writer.commit()
+            return self._recorded()
 
     def abandon(self) -> None:
-        if self._writer:
-            self._writer.abandon()
+        """After an error, and where nothing more comes. What finish() has committed stays."""
+        with self._at_work:
+            self._is_over = True
+            if self._writer:
+                self._writer.abandon()
 
     def _put(self, sealed: bytes) -> None:
         if sealed:

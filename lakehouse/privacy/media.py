@@ -1,7 +1,7 @@
 """Reading a media object back: by the pseudonym and the media_id that a clean row holds.
 
-    clean: user_pid, media_id ─▶ vault: data key ─▶ record ─▶ sealed object ─▶ plaintext, 64 KiB at a time
-                                     └─ destroyed: KeyGoneError
+clean: user_pid, media_id ─▶ vault: data key ─▶ record ─▶ sealed object ─▶ plaintext, 64 KiB at a time
+                                 └─ destroyed: KeyGoneError
 """
 
 from collections.abc import Iterator
