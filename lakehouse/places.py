@@ -10,6 +10,7 @@
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
+    <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
 Lake paths are relative: `Files` and `TableStore` put the root (a folder or a bucket) in front.
@@ -115,6 +116,11 @@ class Home:
     @property
     def vault(self) -> Path:
         return self.root / "vault"
+
+    @property
+    def source(self) -> Path:
+        """The source database that `lakehouse source serve` runs."""
+        return self.root / "source"
 
     @property
     def lake(self) -> Path:

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
         Path(__file__).resolve().parent.parent / "dbt_project", description="The folder of the dbt project that `lakehouse model` runs."
     )
 
+    source_url: SecretStr | None = Field(
+        None,
+        description="The source database, as postgresql://role:password@host/database with the role of whoever connects; "
+        "where unset, the one that `lakehouse source serve` runs on this machine.",
+    )
+
     redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
 
     gcp_project: str | None = Field(None, description="gcp profile: the project.")
