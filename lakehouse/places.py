@@ -2,6 +2,8 @@
 
     <home>/bus                                    segment log of the local profile
     <home>/vault                                  keys and pseudonyms of the local profile
+    <home>/access                                 who may come in: digests of the keys of callers
+    <home>/cdc                                    how far the source database is captured: ledger and offsets
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
@@ -123,6 +125,11 @@ class Home:
         return self.root / "source"
 
     @property
+    def access(self) -> Path:
+        """API keys of callers, as digests."""
+        return self.root / "access"
+
+    @property
     def lake(self) -> Path:
         return self.root / "lake"
 
@@ -144,6 +151,11 @@ class Home:
     def backfill(self) -> Path:
         """Rows of backfilled files that could not be used."""
         return self.root / "backfill"
+
+    @property
+    def cdc(self) -> Path:
+        """The integrity ledger and Debezium's offsets."""
+        return self.root / "cdc"
 
     @property
     def airflow(self) -> Path:

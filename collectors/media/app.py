@@ -1,7 +1,7 @@
 """The media routes as an ASGI application; the collector of events hands it every path below /v1/media.
 
-PUT  /v1/media/{media_id} ─▶ a slot free? ─▶ the vault: whose key? ─▶ receive ─▶ 201 new, 200 there already
-POST /v1/media            ─▶ 201 with a URL to PUT to
+PUT  /v1/media/{media_id} ─▶ signed, or allowed? ─▶ a slot free? ─▶ the vault: whose key? ─▶ receive ─▶ 201 new, 200 there already
+POST /v1/media            ─▶ allowed? ─▶ 201 with a URL to PUT to
 
 At most `media_uploads` objects are received at once, each in less than a MB of memory; the next one is told to come again.
 """
@@ -17,13 +17,15 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from collectors.events.answers import Answer, Refusal
+from collectors.events.cors import Cors
+from collectors.events.entrance import Entrance
 from collectors.media.asking import KIND_HEADER, ORG_HEADER, USER_HEADER, Asked, Asking
 from collectors.media.metrics import MediaMetrics
 from collectors.media.receiving import discard, received
 from collectors.media.tickets import Ticket, Tickets
-from lakehouse.access.caller import Gate
+from lakehouse.access.caller import Scope
 from lakehouse.contracts import registry
-from lakehouse.errors import LakehouseError, NotDurableError
+from lakehouse.errors import DeniedError, LakehouseError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.media.writing import ConflictError, DigestMismatchError, MediaName, Upload, Written
 from lakehouse.settings import Settings
@@ -39,24 +41,28 @@ log = get_log(__name__)
 class Media:
     """One collector's uploads. `registry_of_metrics`: where their figures are shown."""
 
-    def __init__(self, settings: Settings, gate: Gate, registry_of_metrics: CollectorRegistry) -> None:
+    def __init__(self, settings: Settings, entrance: Entrance, cors: Cors, registry_of_metrics: CollectorRegistry) -> None:
+        self._entrance, self._cors = entrance, cors
         self._files, self._vault = open_files(settings), open_vault(settings)
         self._tickets = Tickets(self._vault, settings.media_url_seconds)
-        self._asking = Asking(registry(), gate, self._tickets)
+        self._asking = Asking(registry(), settings.media_url_seconds)
         self._metrics = MediaMetrics(registry_of_metrics)
         self._most, self._in_progress = settings.media_uploads, set()
         self._threads = ThreadPoolExecutor(_THREADS, "media")
         self._threads.submit(self._sweep)
 
     async def __call__(self, scope: dict, receive, send) -> None:
-        kind = ""
+        kind, origin = "", dict(scope["headers"]).get(b"origin")
         try:
             media_id = scope["path"].removeprefix(MEDIA_PATH).removeprefix("/")
-            if scope["method"] == "POST" and not media_id:
+            if scope["method"] == "OPTIONS":
+                reply = self._cors.preflight(origin)
+            elif scope["method"] == "POST" and not media_id:
                 reply = await self._sign(scope, receive)
             elif scope["method"] == "PUT" and media_id:
-                asked = await self._run(self._asking.upload, scope, media_id)
+                asked = self._asking.upload(scope, media_id)
                 kind = asked.kind.name
+                await self._may(scope, asked)
                 reply = await self._upload(asked, receive)
             else:
                 allowed = b"PUT" if media_id else b"POST"
@@ -68,7 +74,7 @@ class Media:
             # A defect of ours. The sender gets a 500, keeps what it sent, and sends it again; nothing of it is there.
             log.error("upload_failed", error=error)
             reply = _closing(Refusal(500, "internal", "the collector failed; nothing of this upload was kept").answer())
-        await reply.send(send)
+        await reply.send(send, self._cors.headers(origin))
         self._metrics.answered(kind, reply.status)
 
     def close(self) -> None:
@@ -77,6 +83,29 @@ class Media:
     async def _run(self, function, *arguments):
         """In a thread: it may ask the vault or the disk."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    async def _may(self, scope: dict, asked: Asked) -> None:
+        """Raises Refusal."""
+        if asked.signed is None:
+            await self._enter(scope, asked.zone_id, asked.org_id, asked.user_id)
+            return
+        try:
+            await self._run(self._tickets.require, *asked.signed, datetime.now(UTC))
+        except DeniedError as error:
+            raise Refusal(403, "forbidden", f"{error}: {error.hint}") from error
+
+    async def _enter(self, scope: dict, zone_id: str, org_id: int | None, user_id: str) -> None:
+        """By the caller's own right. Raises Refusal."""
+        caller = await self._entrance.enter(scope, dict(scope["headers"]), zone_id, Scope.MEDIA_WRITE)
+        try:
+            caller.require(Scope.MEDIA_WRITE, zone_id, frozenset() if org_id is None else frozenset([org_id]))
+        except DeniedError as error:
+            raise Refusal(403, "forbidden", f"{error}: {error.hint}") from error
+        if caller.orgs is not None and org_id is None:
+            raise Refusal(403, "forbidden", f"a key of some tenants alone says in {ORG_HEADER} for which of them it uploads")
+        if caller.user_id is not None and caller.user_id != user_id:
+            raise Refusal(403, "forbidden", "the token is another person's: upload with the token of whoever it is of")
+        self._entrance.charge(caller, 1, 0)
 
     async def _upload(self, asked: Asked, receive) -> Answer:
         began = time.perf_counter()
@@ -124,7 +153,8 @@ class Media:
             more = message.get("more_body", False)
             if len(body) > _MOST_WISH_BYTES:
                 raise Refusal(413, "too_large", f"at most {_MOST_WISH_BYTES} bytes")
-        ticket = await self._run(self._asking.wish, scope, body)
+        ticket = self._asking.wish(scope, body)
+        await self._enter(scope, ticket.zone_id, ticket.org_id, ticket.user_id)
         signature = await self._run(self._tickets.sign, ticket)
         return Answer(201, _encode(_told(scope, ticket, signature)))
 

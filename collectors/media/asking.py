@@ -1,6 +1,6 @@
 """Reading what a request asks for, without trusting it: zone, object, kind, owner, size, digest, and by what right.
 
-scope ─▶ Asked      or Refusal
+scope ─▶ Asked, and whether a signed URL permits it      or Refusal
 """
 
 import base64
@@ -14,21 +14,19 @@ import msgspec
 
 from collectors.events.answers import Refusal
 from collectors.media import sniff
-from collectors.media.tickets import Ticket, Tickets
-from lakehouse.access.caller import Gate, Scope
+from collectors.media.tickets import Ticket
 from lakehouse.contracts import project
 from lakehouse.contracts.model import Contract, MediaKind
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import DeniedError
 
-USER_HEADER, ORG_HEADER, KIND_HEADER = "media-user-id", "media-org-id", "media-kind"
+USER_HEADER, ORG_HEADER, KIND_HEADER, DIGEST_HEADER = "media-user-id", "media-org-id", "media-kind", "content-digest"
+HEADERS = (USER_HEADER, ORG_HEADER, KIND_HEADER, DIGEST_HEADER)
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,|$)")
-_SIGNED = ("kind", "max_bytes", "expires_at", "signature")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An upload that may be. `length`: what the client says; None where it does not."""
+    """An upload that is wanted. `signed`: the ticket and signature of its URL; None where the caller's own right must do."""
 
     zone_id: str
     org_id: int | None
@@ -38,8 +36,8 @@ class Asked:
     kind: MediaKind
     content_type: str
     max_bytes: int
-    length: int | None
     sha256: bytes
+    signed: tuple[Ticket, str] | None
 
 
 class Wish(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,12 +51,11 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Asking:
-    """Reads the requests of one collector."""
+    """Reads the requests of one collector. `url_seconds`: how long a URL that is wished for will be good."""
 
-    def __init__(self, contracts: Registry, gate: Gate, tickets: Tickets) -> None:
+    def __init__(self, contracts: Registry, url_seconds: int) -> None:
         self._contracts = contracts
-        self._gate = gate
-        self._tickets = tickets
+        self._url_seconds = url_seconds
         self._take = {n: msgspec.json.Decoder(project.python_type(contracts.word(n))).decode for n in ("media_id", "user_id", "org_id")}
 
     def upload(self, scope: dict, media_id: str) -> Asked:
@@ -71,23 +68,18 @@ class Asking:
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
         kind_name = query.get("kind") or named.get(KIND_HEADER, "")
         contract, kind = self._kind(kind_name)
-        most = kind.max_bytes
-        if "signature" in query:
-            most = min(most, self._ticket(query, zone_id, org_id, user_id, media_id))
-        else:
-            self._allowed(named.get("authorization"), zone_id, org_id, user_id)
+        signed = _signed(query, zone_id, org_id, user_id, media_id) if "signature" in query else None
+        most = min(kind.max_bytes, signed[0].max_bytes) if signed else kind.max_bytes
         content_type = sniff.canonical(named.get("content-type", ""))
         if content_type not in kind.content_types:
             raise Refusal(415, "unsupported_media_type", f"a {kind.name} is one of {', '.join(kind.content_types)}")
         said = named.get("content-length", "")
-        length = int(said) if said.isdigit() else None
-        if length is not None and length > most:
+        if said.isdigit() and int(said) > most:
             raise Refusal(413, "too_large", f"at most {most} bytes")
-        return Asked(zone_id, org_id, user_id, media_id, contract, kind, content_type, most, length, self._digest(named))
+        return Asked(zone_id, org_id, user_id, media_id, contract, kind, content_type, most, self._digest(named), signed)
 
     def wish(self, scope: dict, body: bytes) -> Ticket:
         """Of a POST. Raises Refusal."""
-        named = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
         zone_id = self.zone(scope)
         try:
             wish = msgspec.json.decode(body, type=Wish)
@@ -98,11 +90,10 @@ class Asking:
         self._word("user_id", wish.user_id, "user_id is not one")
         self._word("media_id", wish.media_id, "a media_id has 8 to 64 letters, digits, - and _")
         _, kind = self._kind(wish.kind)
-        self._allowed(named.get("authorization"), zone_id, org_id, wish.user_id)
         most = kind.max_bytes if wish.max_bytes is None else min(kind.max_bytes, wish.max_bytes)
         if most < 1:
             raise Refusal(400, "bad_body", "max_bytes is a positive number")
-        expires_at = int(datetime.now(UTC).timestamp()) + self._tickets.ttl_s
+        expires_at = int(datetime.now(UTC).timestamp()) + self._url_seconds
         return Ticket(zone_id, org_id, wish.user_id, wish.media_id, kind.name, most, expires_at)
 
     def zone(self, scope: dict) -> str:
@@ -111,31 +102,6 @@ class Asking:
         if zone_id is None:
             raise Refusal(421, "unknown_site", "the host name of this request is no site of ours; see contracts/reference/zones.yaml")
         return zone_id
-
-    def _allowed(self, authorization: str | None, zone_id: str, org_id: int | None, user_id: str) -> None:
-        try:
-            caller = self._gate.caller(authorization)
-            caller.require(Scope.MEDIA_WRITE, zone_id, frozenset() if org_id is None else frozenset([org_id]))
-            if caller.user_id is not None and caller.user_id != user_id:
-                raise DeniedError("the token is another person's", hint="upload with the token of whoever it is of", is_known=True)
-        except DeniedError as error:
-            raise Refusal(403 if error.is_known else 401, "denied", f"{error}: {error.hint}" if error.hint else str(error)) from error
-
-    def _ticket(self, query: dict[str, str], zone_id: str, org_id: int | None, user_id: str, media_id: str) -> int:
-        """The size that the URL allows."""
-        if (
-            not all(query.get(name, "").isascii() for name in _SIGNED)
-            or not (query.get("max_bytes", "") + query.get("expires_at", "")).isdigit()
-        ):
-            raise Refusal(400, "bad_url", "this is not a URL that POST /v1/media has answered with")
-        try:
-            ticket = Ticket(zone_id, org_id, user_id, media_id, query["kind"], int(query["max_bytes"]), int(query["expires_at"]))
-            self._tickets.require(ticket, query["signature"], datetime.now(UTC))
-        except (KeyError, ValueError):
-            raise Refusal(400, "bad_url", "this is not a URL that POST /v1/media has answered with") from None
-        except DeniedError as error:
-            raise Refusal(403, "denied", f"{error}: {error.hint}") from error
-        return ticket.max_bytes
 
     def _kind(self, name: str) -> tuple[Contract, MediaKind]:
         found = self._contracts.media_kind(name)
@@ -160,7 +126,7 @@ class Asking:
 
     @staticmethod
     def _digest(named: dict[str, str]) -> bytes:
-        found = _SHA256.search(named.get("content-digest", ""))
+        found = _SHA256.search(named.get(DIGEST_HEADER, ""))
         try:
             return base64.b64decode(found[1], validate=True) if found else _no_digest()
         except binascii.Error:
@@ -169,3 +135,10 @@ class Asking:
 
 def _no_digest() -> bytes:
     raise Refusal(400, "digest_missing", "send Content-Digest: sha-256=:<base64 of the SHA-256 of the bytes>: (RFC 9530)")
+
+
+def _signed(query: dict[str, str], zone_id: str, org_id: int | None, user_id: str, media_id: str) -> tuple[Ticket, str]:
+    numbers = query.get("max_bytes", ""), query.get("expires_at", "")
+    if not all(n.isascii() and n.isdigit() and len(n) < 16 for n in numbers) or not query["signature"].isascii() or "kind" not in query:
+        raise Refusal(400, "bad_url", "this is not a URL that POST /v1/media has answered with")
+    return Ticket(zone_id, org_id, user_id, media_id, query["kind"], *map(int, numbers)), query["signature"]

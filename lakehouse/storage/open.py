@@ -8,10 +8,11 @@ from pathlib import Path
 
 from lakehouse.errors import SettingsError
 from lakehouse.places import Home
-from lakehouse.privacy.vault import KeyFile, SqlVault, sqlite_engine
+from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
+from lakehouse.storage.sql import sqlite_engine
 
 
 def open_bus(settings: Settings) -> Bus:

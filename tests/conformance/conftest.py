@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from emulators import CloudStorage, PubSub
 
-from lakehouse.privacy.vault import KeyFile, SqlVault, sqlite_engine
+from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.memory import MemoryBus, MemoryFiles, MemoryTables, MemoryVault
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
+from lakehouse.storage.sql import sqlite_engine
 
 DIFFERENCES = {
     (
