@@ -7,6 +7,8 @@
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
+    <home>/lake/<domain>/raw/media/dt=…/          sealed media objects, by the business day they arrived on
+    <home>/lake/<domain>/raw/media/_records/      a record an object; where there is none there is no object
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
@@ -49,6 +51,24 @@ def refined_dir(domain: str, table: str) -> str:
 
 def refined_marker(domain: str, table: str, batch_id: str) -> str:
     return f"{refined_dir(domain, table)}/{batch_id}.json"
+
+
+def media_dir(domain: str) -> str:
+    return f"{domain}/raw/media"
+
+
+def media_object(domain: str, day: date, media_pid: str, attempt: str) -> str:
+    """`attempt` tells uploads of one object apart until one of them has its record."""
+    return f"{media_dir(domain)}/dt={day.isoformat()}/{media_pid}-{attempt}"
+
+
+def media_records_dir(domain: str) -> str:
+    return f"{media_dir(domain)}/_records"
+
+
+def media_record(domain: str, media_pid: str) -> str:
+    """In 256 folders: a week of them is two million files."""
+    return f"{media_records_dir(domain)}/{media_pid[:2]}/{media_pid}.json"
 
 
 def landing_in_hand(topic: str) -> str:

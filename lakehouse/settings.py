@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     oidc_events_per_second: float = Field(100.0, description="Events a second that one token's owner may send.")
     oidc_bytes_per_second: float = Field(1_000_000.0, description="Bytes a second that one token's owner may send.")
 
+    media_uploads: int = Field(32, description="Media objects that a collector receives at once; beyond it uploads get 503.")
+    media_url_seconds: int = Field(900, description="How long an upload URL from `POST /v1/media` is good for.")
+
     land_batch_events: int = Field(50_000, description="Events in one raw file at most.")
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
     refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")

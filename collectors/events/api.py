@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from collectors.media.openapi import media_paths
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
 from lakehouse.door import MAX_EVENTS
@@ -98,6 +99,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         app.openapi_schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
         event = {"oneOf": [_event(c) for c in _streams()]}
         app.openapi_schema["paths"]["/v1/events"] = {"post": _events_route(event)}
+        app.openapi_schema["paths"] |= media_paths(registry())
     return app.openapi_schema
 
 

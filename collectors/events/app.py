@@ -1,6 +1,7 @@
 """The collector as an ASGI application.
 
 POST /v1/events ─▶ raw ASGI: every microsecond counts here
+/v1/media…      ─▶ collectors/media/app.py
 all else        ─▶ FastAPI (api.py): /healthz /readyz /metrics /v1/contracts, and OpenAPI, where the hot route stands too
 """
 
@@ -20,6 +21,7 @@ from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
 from collectors.events.request import Reader
 from collectors.events.room import Room, SpoolFullError
+from collectors.media.app import MEDIA_PATH, Media
 from lakehouse.access.open import open_gate
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
@@ -50,11 +52,14 @@ class Collector:
         room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
         self.outbox = Outbox(open_bus(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
+        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
         self._api = api(self, self._lifespan)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
+            await self.media(scope, receive, send)
         else:
             await self._api(scope, receive, send)
 
@@ -66,6 +71,7 @@ class Collector:
         yield
         self.is_open = False
         self._threads.shutdown()
+        self.media.close()
         self.outbox.close()
         self._entrance.close()
 

@@ -7,7 +7,7 @@ Which one runs is decided once, in open.py.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -44,6 +44,18 @@ class Bus(Protocol):
     def close(self) -> None: ...
 
 
+class Writer(Protocol):
+    """A file on its way in. Until commit() nothing is there, and nothing is left of one that never gets so far."""
+
+    def write(self, data: bytes) -> None:
+        """Raises NotDurableError."""
+
+    def commit(self) -> None:
+        """Durable under its path. Raises FileExistsError where another one is there already: it stays as it is. NotDurableError."""
+
+    def abandon(self) -> None: ...  # after commit() it does nothing
+
+
 class Files(Protocol):
     """Whole files under relative paths. A file is either absent or complete, and durable once put() returns."""
 
@@ -52,6 +64,15 @@ class Files(Protocol):
 
     def get(self, path: str) -> bytes:
         """Raises FileNotFoundError."""
+
+    def writer(self, path: str) -> Writer:
+        """Create piece by piece, never replace: for what does not fit into memory."""
+
+    def reader(self, path: str) -> BinaryIO:
+        """The same for reading; close it. Raises FileNotFoundError."""
+
+    def sweep(self) -> int:
+        """Remove what writers that are gone left behind; returns how many files that were."""
 
     def list(self, prefix: str) -> list[str]:
         """Paths that start with `prefix`, sorted."""

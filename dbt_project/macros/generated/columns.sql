@@ -47,6 +47,30 @@
         auth_method,
         failure_reason,
         ip_network
+{%- elif table == 'video_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        content_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        duration_ms,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        language_code,
+        content_type,
+        video_visibility,
+        removal_reason
 {%- elif table == 'exam_events' -%}
         ---------- ids
         event_id,
@@ -79,6 +103,99 @@
         event_type,
         device_type,
         skill
+{%- elif table == 'motion_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        practice_id,
+        content_id,
+        movement_id,
+        media_id,
+        wrong_movement_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        duration_ms,
+        similarity_score,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        model_name,
+        failure_reason
+{%- elif table == 'voice_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        practice_id,
+        content_id,
+        expected_text_id,
+        media_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        duration_ms,
+        accuracy_score,
+        prosody_score,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        language_code,
+        model_name,
+        failure_reason
+{%- elif table == 'consent_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- texts
+        contract_version,
+        event_type,
+        consent_purpose,
+        policy_version,
+        consent_source
+{%- elif table == 'erasure_requests' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        request_id,
+        requester_pid,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- texts
+        contract_version,
+        event_type,
+        requester_role,
+        request_channel
 {%- elif table == 'behaviour_events' -%}
         ---------- ids
         event_id,
@@ -91,6 +208,7 @@
         mission_id,
         content_id,
         product_id,
+        campaign_id,
         ---------- times
         received_at,
         occurred_at,
@@ -521,8 +639,13 @@
 {%- set names = {
   'ai_usage_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'ai_request_id', 'received_at', 'occurred_at', 'occurred_on', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'event_type', 'model_name', 'ai_feature', 'failure_reason'],
   'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
+  'video_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'content_id', 'received_at', 'occurred_at', 'occurred_on', 'duration_ms', 'contract_version', 'event_type', 'device_type', 'language_code', 'content_type', 'video_visibility', 'removal_reason'],
   'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
-  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
+  'motion_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'movement_id', 'media_id', 'wrong_movement_id', 'received_at', 'occurred_at', 'occurred_on', 'duration_ms', 'similarity_score', 'contract_version', 'event_type', 'device_type', 'model_name', 'failure_reason'],
+  'voice_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'expected_text_id', 'media_id', 'received_at', 'occurred_at', 'occurred_on', 'duration_ms', 'accuracy_score', 'prosody_score', 'contract_version', 'event_type', 'device_type', 'language_code', 'model_name', 'failure_reason'],
+  'consent_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'consent_purpose', 'policy_version', 'consent_source'],
+  'erasure_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'request_id', 'requester_pid', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'requester_role', 'request_channel'],
+  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'campaign_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
   'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
   'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
   'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
