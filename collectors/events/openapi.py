@@ -32,11 +32,12 @@ REFUSALS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     # status: (what it means, codes)
     "400": (
         "No event was accepted: the verdicts, or the reason for all, say why.",
-        ("malformed_json", "empty", "incomplete", "wrong_type"),
+        ("malformed_json", "empty", "incomplete", "wrong_type", "malformed_request"),
     ),
     "401": ("No key or token, or one that is not good (any more).", ("no_credentials", "bad_credentials")),
     "403": ("The key or token is known, and not for this; or a preflight of a page that may not send.", ("forbidden", "unknown_origin")),
     "405": ("Another method than POST.", ("method_not_allowed",)),
+    "408": ("The request did not arrive in time.", ("too_slow",)),
     "413": (f"The body is too large, holds more than {MAX_EVENTS} events, or more than the key may ever send at once.", ("too_large",)),
     "415": (
         "The body is neither JSON nor a CloudEvent in JSON, or is encoded otherwise than by gzip or zstd. `text/plain`, which is all that "
@@ -48,12 +49,13 @@ REFUSALS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "The key's limit is reached, or too many requests without a good key came from this address: wait as Retry-After says.",
         ("rate_limited", "too_many_failures"),
     ),
+    "431": ("The request's line and headers are too long.", ("headers_too_large",)),
     "500": ("A defect of ours. Nothing was accepted; send the same again, and report it.", ("internal",)),
     "503": (
         "Too much at once, the bus and the spool are away, or it cannot be seen who you are: send the same again after Retry-After seconds.",
         ("busy", "not_durable", "access_away"),
     ),
-    "507": ("The disk is full: keep the events, send the same again later.", ("disk_full",)),
+    "507": ("The disk or the spool is full: keep the events, send the same again after Retry-After seconds.", ("disk_full", "spool_full")),
 }
 _COUNTS = {"accepted": {"type": "integer"}, "rejected": {"type": "integer"}}
 _RETRIED = ("429", "503", "507")

@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import jsonschema
 import pytest
-from sample_events import HOST
 
 from collectors.events.openapi import events_path
 from lakehouse import envelope
 from lakehouse.contracts import registry
 from lakehouse.storage.local import LocalBus
+from tests.collectors.sample_events import HOST
 
 START_S = 30
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_events import ai, login, now_text, started, text
+
+from collectors.events.openapi import events_path
+from tests.collectors.conftest import Running
 
 GOOD = json.dumps(started()).encode()
 
@@ -225,7 +227,7 @@ def test_nothing_that_is_sent_makes_the_collector_fail(running: Running, body: b
 def test_health_figures_and_description(running: Running) -> None:
     running.post(text(started(), started(score=-1)))
     assert running.client.get("/healthz").json() == {"status": "alive"}
-    assert running.client.get("/readyz").json() == {"status": "ready", "waiting_bytes": 0, "spooled": []}
+    assert running.client.get("/readyz").json() == {"status": "ready", "waiting_bytes": 0, "spooled": [], "spool_bytes": 0}
     figures = running.metrics()
     assert figures['events_received_total{contract="exam.events",status="accepted",zone_id="univprep"}'] >= 1
     assert figures['events_rejected_total{code="out_of_range"}'] >= 1

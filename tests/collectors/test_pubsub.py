@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Running
 from sample_events import started, text
 
 from lakehouse import envelope
@@ -16,6 +15,7 @@ from lakehouse.access.caller import RateLimit, Scope
 from lakehouse.access.keys import Key
 from lakehouse.access.open import open_keys
 from lakehouse.settings import Settings
+from tests.collectors.conftest import Running
 
 sys.path.append(str(Path(__file__).parent.parent / "conformance"))
 from emulators import PubSub

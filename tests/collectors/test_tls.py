@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Running
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,6 +18,7 @@ from sample_events import started, text
 from collectors.events.tls import tls_context
 from lakehouse.errors import SettingsError
 from lakehouse.settings import Settings
+from tests.collectors.conftest import Running
 
 LAKEHOUSE = Path(sys.executable).parent / "lakehouse"
 
