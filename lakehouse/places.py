@@ -2,12 +2,17 @@
 
     <home>/bus                                    segment log of the local profile
     <home>/vault                                  keys and pseudonyms of the local profile
+    <home>/access                                 who may come in: digests of the keys of callers
+    <home>/cdc                                    how far the source database is captured: ledger and offsets
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
+    <home>/lake/<domain>/raw/media/dt=…/          sealed media objects, by the business day they arrived on
+    <home>/lake/<domain>/raw/media/_records/      a record an object; where there is none there is no object
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
+    <home>/redis                                  live aggregates of the local profile
     <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
@@ -46,6 +51,24 @@ def refined_dir(domain: str, table: str) -> str:
 
 def refined_marker(domain: str, table: str, batch_id: str) -> str:
     return f"{refined_dir(domain, table)}/{batch_id}.json"
+
+
+def media_dir(domain: str) -> str:
+    return f"{domain}/raw/media"
+
+
+def media_object(domain: str, day: date, media_pid: str, attempt: str) -> str:
+    """`attempt` tells uploads of one object apart until one of them has its record."""
+    return f"{media_dir(domain)}/dt={day.isoformat()}/{media_pid}-{attempt}"
+
+
+def media_records_dir(domain: str) -> str:
+    return f"{media_dir(domain)}/_records"
+
+
+def media_record(domain: str, media_pid: str) -> str:
+    """In 256 folders: a week of them is two million files."""
+    return f"{media_records_dir(domain)}/{media_pid[:2]}/{media_pid}.json"
 
 
 def landing_in_hand(topic: str) -> str:
@@ -103,6 +126,11 @@ class Home:
         return self.root / "source"
 
     @property
+    def access(self) -> Path:
+        """API keys of callers, as digests."""
+        return self.root / "access"
+
+    @property
     def lake(self) -> Path:
         return self.root / "lake"
 
@@ -116,6 +144,11 @@ class Home:
         return self.root / "feature_store"
 
     @property
+    def redis(self) -> Path:
+        """The Redis of the live path, where `lakehouse live redis` runs it."""
+        return self.root / "redis"
+
+    @property
     def truth(self) -> Path:
         """What the simulator knows to be true."""
         return self.root / "truth"
@@ -124,6 +157,11 @@ class Home:
     def backfill(self) -> Path:
         """Rows of backfilled files that could not be used."""
         return self.root / "backfill"
+
+    @property
+    def cdc(self) -> Path:
+        """The integrity ledger and Debezium's offsets."""
+        return self.root / "cdc"
 
     @property
     def airflow(self) -> Path:

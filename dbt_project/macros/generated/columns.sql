@@ -47,6 +47,30 @@
         auth_method,
         failure_reason,
         ip_network
+{%- elif table == 'video_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        content_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        duration_ms,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        language_code,
+        content_type,
+        video_visibility,
+        removal_reason
 {%- elif table == 'exam_events' -%}
         ---------- ids
         event_id,
@@ -79,6 +103,99 @@
         event_type,
         device_type,
         skill
+{%- elif table == 'motion_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        practice_id,
+        content_id,
+        movement_id,
+        media_id,
+        wrong_movement_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        duration_ms,
+        similarity_score,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        model_name,
+        failure_reason
+{%- elif table == 'voice_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        practice_id,
+        content_id,
+        expected_text_id,
+        media_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        duration_ms,
+        accuracy_score,
+        prosody_score,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        language_code,
+        model_name,
+        failure_reason
+{%- elif table == 'consent_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- texts
+        contract_version,
+        event_type,
+        consent_purpose,
+        policy_version,
+        consent_source
+{%- elif table == 'erasure_requests' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        request_id,
+        requester_pid,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- texts
+        contract_version,
+        event_type,
+        requester_role,
+        request_channel
 {%- elif table == 'behaviour_events' -%}
         ---------- ids
         event_id,
@@ -91,6 +208,7 @@
         mission_id,
         content_id,
         product_id,
+        campaign_id,
         ---------- times
         received_at,
         occurred_at,
@@ -133,6 +251,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         ai_feature,
         model_name
 {%- elif table == 'attempts' -%}
@@ -161,6 +280,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         attempt_status
 {%- elif table == 'classes' -%}
         ---------- ids
@@ -181,7 +301,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'exam_sessions' -%}
         ---------- ids
         event_id,
@@ -203,7 +324,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'exams' -%}
         ---------- ids
         event_id,
@@ -225,6 +347,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         exam_title,
         exam_type
 {%- elif table == 'items' -%}
@@ -249,6 +372,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         skill
 {%- elif table == 'kzone_ai_results' -%}
         ---------- ids
@@ -274,6 +398,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         ai_result_type,
         model_name
 {%- elif table == 'kzone_contents' -%}
@@ -298,6 +423,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         content_type
 {%- elif table == 'organizations' -%}
         ---------- ids
@@ -317,6 +443,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         org_name,
         org_type,
         country_code
@@ -340,7 +467,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'payments' -%}
         ---------- ids
         event_id,
@@ -364,6 +492,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         price_currency,
         payment_status
 {%- elif table == 'responses' -%}
@@ -391,7 +520,8 @@
         response_time_ms,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'students' -%}
         ---------- ids
         event_id,
@@ -411,7 +541,8 @@
         source_epoch,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
 {%- elif table == 'table_floors' -%}
         ---------- ids
         event_id,
@@ -450,6 +581,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         skill
 {%- elif table == 'user_consents' -%}
         ---------- ids
@@ -473,6 +605,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         consent_purpose,
         policy_version
 {%- elif table == 'users' -%}
@@ -495,6 +628,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         role,
         country_code
 {%- endif -%}
@@ -505,25 +639,30 @@
 {%- set names = {
   'ai_usage_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'ai_request_id', 'received_at', 'occurred_at', 'occurred_on', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'event_type', 'model_name', 'ai_feature', 'failure_reason'],
   'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
+  'video_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'content_id', 'received_at', 'occurred_at', 'occurred_on', 'duration_ms', 'contract_version', 'event_type', 'device_type', 'language_code', 'content_type', 'video_visibility', 'removal_reason'],
   'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
-  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
-  'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'ai_feature', 'model_name'],
-  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'attempt_status'],
-  'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
-  'exam_sessions': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_session_id', 'exam_id', 'class_id', 'received_at', 'changed_at', 'opens_at', 'closes_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
-  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'exam_title', 'exam_type'],
-  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'skill'],
-  'kzone_ai_results': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_result_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'accuracy_score', 'similarity_score', 'latency_ms', 'contract_version', 'op', 'ai_result_type', 'model_name'],
-  'kzone_contents': ['event_id', 'event_key', 'zone_id', 'org_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'duration_ms', 'contract_version', 'op', 'content_type'],
-  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'org_name', 'org_type', 'country_code'],
-  'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
-  'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'price_currency', 'payment_status'],
-  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op'],
-  'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op'],
+  'motion_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'movement_id', 'media_id', 'wrong_movement_id', 'received_at', 'occurred_at', 'occurred_on', 'duration_ms', 'similarity_score', 'contract_version', 'event_type', 'device_type', 'model_name', 'failure_reason'],
+  'voice_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'expected_text_id', 'media_id', 'received_at', 'occurred_at', 'occurred_on', 'duration_ms', 'accuracy_score', 'prosody_score', 'contract_version', 'event_type', 'device_type', 'language_code', 'model_name', 'failure_reason'],
+  'consent_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'consent_purpose', 'policy_version', 'consent_source'],
+  'erasure_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'request_id', 'requester_pid', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'requester_role', 'request_channel'],
+  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'campaign_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
+  'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
+  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
+  'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'exam_sessions': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_session_id', 'exam_id', 'class_id', 'received_at', 'changed_at', 'opens_at', 'closes_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'unchanged_fields', 'exam_title', 'exam_type'],
+  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'kzone_ai_results': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_result_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'accuracy_score', 'similarity_score', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_result_type', 'model_name'],
+  'kzone_contents': ['event_id', 'event_key', 'zone_id', 'org_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'duration_ms', 'contract_version', 'op', 'unchanged_fields', 'content_type'],
+  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'org_name', 'org_type', 'country_code'],
+  'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'unchanged_fields', 'price_currency', 'payment_status'],
+  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields'],
+  'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
   'table_floors': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'table_name', 'floor_reason'],
-  'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'skill'],
-  'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'consent_purpose', 'policy_version'],
-  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'role', 'country_code']
+  'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'consent_purpose', 'policy_version'],
+  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'unchanged_fields', 'role', 'country_code']
 } -%}
 {{ names[table] | join(', ') }}
 {%- endmacro %}
