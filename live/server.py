@@ -34,12 +34,17 @@ def require_encryption(settings: Settings) -> None:
 
 def serve(live: Live, listening: socket.socket, on_ready: Callable[[dict], None]) -> None:
     """Until SIGTERM or SIGINT."""
-    host, port = listening.getsockname()[:2]
-    chosen = live.settings
-    told = {"address": f"{'https' if chosen.live_tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()}
     # uvicorn hands the signal on once it has shut down; we have nothing left to do then, and want to end with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    server(live, listening, on_ready).run(sockets=[listening])
+
+
+def server(live: Live, listening: socket.socket, on_ready: Callable[[dict], None]) -> uvicorn.Server:
+    """Ready to run; `should_exit` ends it."""
+    host, port = listening.getsockname()[:2]
+    chosen = live.settings
+    told = {"address": f"{'https' if chosen.live_tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()}
     config = uvicorn.Config(
         create_app(live),
         loop="uvloop",
@@ -54,7 +59,7 @@ def serve(live: Live, listening: socket.socket, on_ready: Callable[[dict], None]
         ssl_keyfile=chosen.live_tls_key,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    _Server(config, live, lambda: on_ready(told)).run(sockets=[listening])
+    return _Server(config, live, lambda: on_ready(told))
 
 
 class _Server(uvicorn.Server):

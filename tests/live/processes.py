@@ -2,9 +2,11 @@
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,9 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+
+from live.app import Live
+from live.server import listen, server
 
 LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 _LIMIT_S = 40
@@ -58,6 +63,21 @@ def running(home: Path, *words: str, **env: str):
     finally:
         if process._process.poll() is None:
             process.kill()
+
+
+@contextmanager
+def serving(live: Live):
+    """The server in a thread of this process, for a Gate or settings of one's own; its address."""
+    told: queue.Queue[dict] = queue.Queue()
+    with listen("127.0.0.1", 0) as listening:
+        made = server(live, listening, told.put)
+        thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield told.get(timeout=_LIMIT_S)["address"]
+        finally:
+            made.should_exit = True
+            thread.join()
 
 
 class Subscriber:
