@@ -106,6 +106,11 @@ class Settings(BaseSettings):
     live_window_minutes: int = Field(60, ge=1, le=1440, description="How far back live figures reach; Redis forgets what is older.")
     live_host: str = Field("127.0.0.1", description="Address that `lakehouse live serve` listens on.")
     live_port: int = Field(8090, description="Port that `lakehouse live serve` listens on; 0 takes a free one.")
+    live_tls_cert: Path | None = Field(None, description="Certificate chain (PEM) of the live server; with its key, it speaks TLS.")
+    live_tls_key: Path | None = Field(None, description="Private key (PEM) of that certificate.")
+    live_behind_tls: bool = Field(
+        False, description="A proxy in front of the live server speaks TLS; outside the local profile it must, or the server itself."
+    )
     live_push_ms: float = Field(250.0, description="How long changes are gathered into one delta before subscribers get it.")
     live_queue_messages: int = Field(64, description="Messages that may wait for one subscriber; beyond it a slow reader is dropped.")
     live_connections_per_key: int = Field(200, description="Connections that one key or token may hold at a time.")
