@@ -35,10 +35,11 @@ _START_S = 120
 def translator_of(standing: Standing, tables: list[Table], secret: bytes, placeholder: str) -> Translator:
     contracts = registry()
     zones = [z.zone_id for z in contracts.zones]
+    told = {t.qualified: t.told_of_deleted for t in tables}
     by_name = {t.qualified: t.contract for t in tables}
     # A row without a zone (a table of all zones, or a deleted row that tells its key alone) is filed under the first one.
     return Translator(
-        Setting(by_name, contracts.get(FLOORS), frozenset(zones), zones[0], standing.epoch, standing.floor_lsn, secret, placeholder)
+        Setting(by_name, told, contracts.get(FLOORS), frozenset(zones), zones[0], standing.epoch, standing.floor_lsn, secret, placeholder)
     )
 
 
@@ -94,7 +95,12 @@ def _run(chosen: Settings, bus: Bus) -> int:
     running = engine.Engine(configuration, publisher.publish, offsets.keep)
     threading.Thread(target=_close_at_end_of_stdin, args=(running,), daemon=True).start()
     threading.Thread(target=_tell_when_polling, args=(running,), daemon=True).start()
-    running.run()
+    try:
+        running.run()
+    except Exception:
+        # Closing interrupts a batch that is in hand; it was not confirmed, and comes again. Anything else is told.
+        if not running.is_closed:
+            raise
     ledger.close()
     return 0
 
