@@ -12,11 +12,13 @@ import secrets
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from collectors.cdc import integrity
 from collectors.cdc.ledger import Ledger, Standing
 from collectors.cdc.offsets import Offsets
-from collectors.cdc.publishing import Publisher
+from collectors.cdc.publishing import OnBatch, Publisher
 from collectors.cdc.source import Source, Table, source_of
 from collectors.cdc.translate import FLOORS, Setting, Translator
 from lakehouse.contracts import registry
@@ -26,6 +28,9 @@ from lakehouse.places import Home
 from lakehouse.settings import Settings, settings
 from lakehouse.storage.open import open_bus
 from lakehouse.storage.protocols import Bus
+
+if TYPE_CHECKING:
+    from collectors.cdc.engine import Engine
 
 _log = get_log(__name__)
 _UNEXPLAINED = 1
@@ -63,6 +68,21 @@ def main() -> int:
 
 
 def _run(chosen: Settings, bus: Bus) -> int:
+    running = engine_of(chosen, bus)
+    threading.Thread(target=_close_at_end_of_stdin, args=(running,), daemon=True).start()
+    threading.Thread(target=_tell_when_polling, args=(running,), daemon=True).start()
+    try:
+        running.run()
+    except Exception:
+        # Closing interrupts a batch that is in hand; it was not confirmed, and comes again. Anything else is told.
+        if not running.is_closed:
+            raise
+    return 0
+
+
+def engine_of(chosen: Settings, bus: Bus, around: Callable[[OnBatch], OnBatch] = lambda on_batch: on_batch) -> "Engine":
+    """The engine, ready to run, in a JVM that this starts. `around` stands between it and what publishes (bench/cdc.py measures there).
+    Raises LakehouseError."""
     from collectors.cdc import engine, jvm
 
     home = Home(chosen.home)
@@ -92,17 +112,7 @@ def _run(chosen: Settings, bus: Bus) -> int:
         chosen.cdc_batch_rows,
         placeholder,
     )
-    running = engine.Engine(configuration, publisher.publish, offsets.keep)
-    threading.Thread(target=_close_at_end_of_stdin, args=(running,), daemon=True).start()
-    threading.Thread(target=_tell_when_polling, args=(running,), daemon=True).start()
-    try:
-        running.run()
-    except Exception:
-        # Closing interrupts a batch that is in hand; it was not confirmed, and comes again. Anything else is told.
-        if not running.is_closed:
-            raise
-    ledger.close()
-    return 0
+    return engine.Engine(configuration, around(publisher.publish), offsets.keep)
 
 
 def _require_same_source(source: Source, ledger: Ledger, standing: Standing) -> None:

@@ -35,3 +35,61 @@ def run(
 
     require("psycopg", "cdc")
     Supervisor(settings(), ready_file, metrics_port, repair).run()
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    acknowledge: Annotated[
+        bool, typer.Option("--acknowledge", help="Say that the open alerts are seen to; they are not shown again.")
+    ] = False,
+) -> None:
+    """Show slot, lag, epoch, snapshot, what each table published, columns in no contract, and open alerts."""
+    import json
+
+    from rich.console import Console
+
+    from collectors.cdc import report
+    from collectors.cdc.ledger import Ledger
+    from lakehouse.errors import require
+    from lakehouse.places import Home
+    from lakehouse.settings import settings
+
+    require("psycopg", "cdc")
+    told = report.facts(settings())
+    if as_json:
+        print(json.dumps(told))
+    else:
+        report.print_status(told, Console(soft_wrap=True))
+    if acknowledge:
+        Ledger(Home(settings().home).cdc).acknowledge()
+
+
+@app.command()
+def check() -> None:
+    """End with 22 where changes are, or may be, missing from the bus; with 0 where capturing goes on, or may go on, without a gap.
+
+    Compares the source's identity and timeline, the slot and Debezium's offsets with the ledger, and follows the ledger's
+    chain of batches. Runs beside `lakehouse cdc run`, or without it. `lakehouse cdc reconcile` compares the rows themselves.
+    """
+    from collectors.cdc import report
+    from lakehouse.errors import IntegrityGapError, require
+    from lakehouse.settings import settings
+
+    require("psycopg", "cdc")
+    if found := report.gaps(report.facts(settings())):
+        raise IntegrityGapError("; ".join(found), hint="`lakehouse cdc run` repairs it with a new snapshot; docs/on_call/cdc.md")
+
+
+@app.command()
+def resnapshot(reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked for") -> None:
+    """Ask for a new snapshot of all tables: a running `lakehouse cdc run` begins it within seconds, another one when it starts.
+
+    Rows that are downstream and not in the source any more vanish at its end. Needed after a table was repaired by hand, or where
+    `lakehouse cdc reconcile` finds what it cannot repair by itself.
+    """
+    from collectors.cdc.ledger import Ledger
+    from lakehouse.places import Home
+    from lakehouse.settings import settings
+
+    Ledger(Home(settings().home).cdc).wish(reason)

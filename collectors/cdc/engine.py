@@ -10,10 +10,9 @@ from pathlib import Path
 
 import jpype
 
-from collectors.cdc.publishing import Position
+from collectors.cdc.publishing import OnBatch, Position
 
 Properties = Mapping[str, str]
-OnBatch = Callable[[list[bytes], Position], int]
 
 
 def properties(address: Properties, slot: str, publication: str, tables: list[str], offsets: Path, heartbeat_ms: int, batch_rows: int, placeholder: str) -> dict[str, str]:  # fmt: skip
