@@ -7,6 +7,7 @@
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
+    <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
@@ -60,6 +61,10 @@ def refining_in_hand(contract_id: str) -> str:
 
 def clean_table(domain: str, table: str) -> str:
     return f"{domain}/clean/{table}"
+
+
+def current_table(domain: str, table: str) -> str:
+    return f"{domain}/current/{table}"
 
 
 def dead_letter_dir(domain: str, table: str) -> str:
