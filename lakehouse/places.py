@@ -10,6 +10,7 @@
     <home>/lake/<domain>/raw/media/dt=…/          sealed media objects, by the business day they arrived on
     <home>/lake/<domain>/raw/media/_records/      a record an object; where there is none there is no object
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
+    <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
     <home>/redis                                  live aggregates of the local profile
@@ -83,6 +84,10 @@ def refining_in_hand(contract_id: str) -> str:
 
 def clean_table(domain: str, table: str) -> str:
     return f"{domain}/clean/{table}"
+
+
+def current_table(domain: str, table: str) -> str:
+    return f"{domain}/current/{table}"
 
 
 def dead_letter_dir(domain: str, table: str) -> str:
