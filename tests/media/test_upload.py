@@ -61,7 +61,10 @@ def test_a_repeated_upload_is_the_same_and_another_one_a_conflict(collector: Col
     media_id, data = new_id(), tone(seed=3)
     assert [collector.put(media_id, data).status_code for _ in range(3)] == [201, 200, 200]
     assert code(collector.put(media_id, tone(seed=4))) == (409, "conflict")
-    assert code(collector.put(media_id, tone(seed=4), content_digest=digest_header(hashlib.sha256(data).digest()))) == (400, "digest_mismatch")
+    assert code(collector.put(media_id, tone(seed=4), content_digest=digest_header(hashlib.sha256(data).digest()))) == (
+        400,
+        "digest_mismatch",
+    )
     assert read_back(media_id) == data
     # Another person's object may have the same name: nobody learns from an answer what others have uploaded.
     assert collector.put(media_id, tone(seed=5), user="learner.two").status_code == 201
@@ -116,7 +119,9 @@ def test_other_methods_and_paths_are_told_what_to_do(collector: Collector) -> No
 
 def test_a_client_that_goes_away_leaves_nothing(collector: Collector) -> None:
     host, port = collector.address.removeprefix("http://").split(":")
-    head = f"PUT /v1/media/{new_id()} HTTP/1.1\r\nHost: {HOST}\r\nMedia-User-Id: {USER}\r\nMedia-Kind: speech\r\nContent-Type: audio/wav\r\n"
+    head = (
+        f"PUT /v1/media/{new_id()} HTTP/1.1\r\nHost: {HOST}\r\nMedia-User-Id: {USER}\r\nMedia-Kind: speech\r\nContent-Type: audio/wav\r\n"
+    )
     head += f"Content-Digest: {digest_header(bytes(32))}\r\nContent-Length: 9000000\r\n\r\n"
     before = len(all_records())
     with socket.create_connection((host, int(port))) as client:
