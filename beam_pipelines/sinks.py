@@ -49,10 +49,11 @@ def put_raw(to: Stores, contract: Contract, pulled: Pulled, envelopes: Sequence[
             path, data = places.raw_file(contract.domain, contract.table, day, f"{pulled.batch_id}-{part}"), parquet(rows)
             to.files.put(path, data)
             written.append({"path": path, "rows": rows.num_rows, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-    first = min((e.received_at for e in envelopes), default=pulled.landed_at)
+    times = [e.received_at for e in envelopes] or [pulled.landed_at]
     said = {
         "batch_id": pulled.batch_id,
-        "first_received_at": first.astimezone(UTC).isoformat(),
+        "first_received_at": min(times).astimezone(UTC).isoformat(),
+        "last_received_at": max(times).astimezone(UTC).isoformat(),
         "files": written,
         "messages": [*pulled.messages],
     }

@@ -120,7 +120,7 @@ def main(which: str) -> None:
 
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         print(json.dumps({"address": f"http://127.0.0.1:{listening.getsockname()[1]}"}), flush=True)
-        uvicorn.Server(options({"bare": bare_app, "naive": naive_app}[which]())).run(sockets=[listening])
+        uvicorn.Server(options({"bare": bare_app, "naive": naive_app}[which](), settings())).run(sockets=[listening])
 
 
 if __name__ == "__main__":

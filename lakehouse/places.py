@@ -12,6 +12,7 @@
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/features/<table>/                 Parquet for Feast
+    <home>/redis                                  live aggregates of the local profile
     <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
@@ -141,6 +142,11 @@ class Home:
     def feature_store(self) -> Path:
         """Feast's registry and SQLite online store."""
         return self.root / "feature_store"
+
+    @property
+    def redis(self) -> Path:
+        """The Redis of the live path, where `lakehouse live redis` runs it."""
+        return self.root / "redis"
 
     @property
     def truth(self) -> Path:

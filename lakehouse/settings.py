@@ -34,6 +34,17 @@ class Settings(BaseSettings):
     collector_queue_bytes: int = Field(
         64 * 1024 * 1024, description="Events accepted but not yet durable that a collector holds at most; beyond it requests get 503."
     )
+    collector_bodies_bytes: int = Field(
+        128 * 1024 * 1024, description="Bodies still coming in that a collector holds at most; beyond it requests get 503."
+    )
+    collector_connections: int = Field(1_024, description="Connections that a collector holds at most; a further one gets 503.")
+    collector_request_seconds: float = Field(30.0, description="How long a request may take to arrive; a slower one gets 408.")
+    collector_spool_bytes: int = Field(
+        8 * 1024 * 1024 * 1024, description="What waits on disk while the bus is away holds at most so much; beyond it requests get 507."
+    )
+    collector_spool_reserve_bytes: int = Field(
+        256 * 1024 * 1024, description="Free bytes that the spool leaves on its disk for everybody else; below it requests get 507."
+    )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
 
     collector_cors_origins: str | None = Field(
@@ -89,6 +100,16 @@ class Settings(BaseSettings):
         Path(__file__).resolve().parent.parent / "dbt_project", description="The folder of the dbt project that `lakehouse model` runs."
     )
 
+    live_redis_url: SecretStr | None = Field(
+        None, description="Redis of the live path; LAKEHOUSE_REDIS_URL where unset, and else the server that `lakehouse live redis` runs."
+    )
+    live_window_minutes: int = Field(60, ge=1, le=1440, description="How far back live figures reach; Redis forgets what is older.")
+    live_host: str = Field("127.0.0.1", description="Address that `lakehouse live serve` listens on.")
+    live_port: int = Field(8090, description="Port that `lakehouse live serve` listens on; 0 takes a free one.")
+    live_push_ms: float = Field(250.0, description="How long changes are gathered into one delta before subscribers get it.")
+    live_queue_messages: int = Field(64, description="Messages that may wait for one subscriber; beyond it a slow reader is dropped.")
+    live_connections_per_key: int = Field(200, description="Connections that one key or token may hold at a time.")
+    live_subscriptions: int = Field(32, description="Subscriptions that one connection may hold.")
     source_url: SecretStr | None = Field(
         None,
         description="The source database, as postgresql://role:password@host/database with the role of whoever connects; "

@@ -5,9 +5,11 @@ The events route is served by app.py without FastAPI, and described here by hand
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from collectors.media.openapi import media_paths
 from lakehouse.contracts import project, registry
@@ -18,21 +20,34 @@ from lakehouse.verdicts import CODES
 if TYPE_CHECKING:
     from collectors.events.app import Collector
 
+_OTHERWISE = {
+    404: ("not_found", "nothing is here; GET /docs describes what is"),
+    405: ("method_not_allowed", "this path takes another method; GET /docs describes it"),
+}
 _STATUSES = {
     "202": "Every event is durable.",
     "207": "Some events are durable, some are rejected; a verdict for each.",
     "400": "No event was accepted: the verdicts, or the reason for all, say why.",
     "405": "Another method than POST.",
+    "408": "The request did not arrive in time.",
     "413": f"The body is too large, or holds more than {MAX_EVENTS} events.",
     "415": "The body is not JSON, or is encoded otherwise than by gzip.",
     "421": "The host name is no site of ours.",
+    "431": "The request's line and headers are too long.",
     "503": "Too much at once, or the bus and the spool are away: send the same again after Retry-After seconds.",
-    "507": "The disk is full: keep the events, send the same again later.",
+    "507": "The disk or the spool is full: keep the events, send the same again after Retry-After seconds.",
 }
 
 
 def api(collector: "Collector", lifespan: Any) -> FastAPI:
     app = FastAPI(title="MegaCity event collector", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+
+    @app.exception_handler(StarletteHTTPException)
+    def refused(_request: Request, error: StarletteHTTPException) -> JSONResponse:
+        """The shape that answers.py gives; the path is not told back."""
+        code, says = _OTHERWISE.get(error.status_code, ("refused", "the request was refused"))
+        told = {"code": code, "message": error.detail if code == "not_found" and error.detail != "Not Found" else says}
+        return JSONResponse(told, error.status_code, error.headers)
 
     @app.get("/healthz", summary="Is the process alive?")
     def healthz() -> dict[str, str]:
@@ -40,18 +55,22 @@ def api(collector: "Collector", lifespan: Any) -> FastAPI:
 
     @app.get("/readyz", summary="May requests be sent here?")
     async def readyz(response: Response) -> dict[str, Any]:
-        """503 while it starts, stops, or holds as much as it may. Topics in the spool do not make it unready."""
-        is_ready = collector.is_open and not collector.gatherer.is_full
+        """503 while it starts, stops, or holds as much as it may, in memory or in the spool. Topics that wait in the spool
+        do not make it unready as long as there is room."""
+        backlog = collector.outbox.backlog
+        is_full = collector.gatherer.is_full or bool(backlog and collector.outbox.room.is_full)
+        is_ready = collector.is_open and not is_full
         response.status_code = 200 if is_ready else 503
         return {
             "status": "ready" if is_ready else "busy" if collector.is_open else "closed",
             "waiting_bytes": collector.gatherer.waiting_bytes,
-            "spooled": collector.outbox.backlog,
+            "spooled": backlog,
+            "spool_bytes": collector.outbox.room.held_bytes,
         }
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
     def metrics() -> Response:
-        text = collector.metrics.text(collector.gatherer.waiting_bytes, len(collector.outbox.backlog))
+        text = collector.metrics.text(collector.gatherer.waiting_bytes, len(collector.outbox.backlog), collector.outbox.room.held_bytes)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/contracts", summary="The streams that events may belong to")

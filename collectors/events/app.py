@@ -20,6 +20,7 @@ from collectors.events.gather import Gatherer
 from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
 from collectors.events.request import Reader
+from collectors.events.room import Room, SpoolFullError
 from collectors.media.app import MEDIA_PATH, Media
 from lakehouse.access.open import open_gate
 from lakehouse.contracts import registry
@@ -45,9 +46,11 @@ class Collector:
         self._forms = Forms(registry(), door("http"))
         self._cors = Cors(registry(), settings.collector_cors_origins)
         self._entrance = Entrance(open_gate(settings))
-        self._reader = Reader(registry(), settings.collector_max_body_bytes)
+        self._reader = Reader(registry(), settings.collector_max_body_bytes, settings.collector_bodies_bytes)
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
-        self.outbox = Outbox(open_bus(settings), open_spool(settings), self.metrics)
+        spool = open_spool(settings)
+        room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
+        self.outbox = Outbox(open_bus(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
         self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
         self._api = api(self, self._lifespan)
@@ -110,6 +113,8 @@ class Collector:
             await self.gatherer.keep(lines)
         except BusyError as error:
             raise Refusal(503, "busy", str(error), retry_after_s=1) from error
+        except SpoolFullError as error:
+            raise Refusal(507, "spool_full", "the bus is away and the spool is full: keep the events", retry_after_s=30) from error
         except NotDurableError as error:
             # What the cause says is about our disk and our bus: whoever sends is told only what to do.
             if getattr(error.__cause__, "errno", None) in _NO_ROOM:

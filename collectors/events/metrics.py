@@ -1,7 +1,7 @@
 """What the collector counts, under the names that the platform's dashboards know. No label ever names a person.
 
 events_received_total{zone_id, contract, status}     events_rejected_total{code}
-request_latency_seconds{status}                      collector_waiting_bytes, collector_spooled_topics
+request_latency_seconds{status}                      collector_waiting_bytes, collector_spooled_topics, collector_spool_bytes
 pubsub_messages_published_total{sink, topic}         pubsub_publish_latency_seconds{sink}     sink: bus or spool
 """
 
@@ -49,6 +49,7 @@ class Metrics:
         self._answered = lru_cache(maxsize=None)(lambda status: self._latency.labels(status).observe)
         self._waiting = Gauge("collector_waiting_bytes", "Accepted, and not yet durable.", **here)
         self._spooled = Gauge("collector_spooled_topics", "Topics that wait in the spool for the bus.", **here)
+        self._spool_bytes = Gauge("collector_spool_bytes", "What the spool takes on disk; see LAKEHOUSE_COLLECTOR_SPOOL_BYTES.", **here)
 
     def admitted(self, zone_id: str, admission: Admission) -> None:
         """An answer with verdicts."""
@@ -71,8 +72,9 @@ class Metrics:
         self._published.labels(sink, topic).inc(messages)
         self._publish_s.labels(sink).observe(seconds)
 
-    def text(self, waiting_bytes: int, spooled_topics: int) -> bytes:
+    def text(self, waiting_bytes: int, spooled_topics: int, spool_bytes: int) -> bytes:
         """Prometheus' own format."""
         self._waiting.set(waiting_bytes)
         self._spooled.set(spooled_topics)
+        self._spool_bytes.set(spool_bytes)
         return generate_latest(self._registry)

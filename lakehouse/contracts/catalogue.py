@@ -14,6 +14,7 @@ _LAYERS = {
     "curated": "Facts, dimensions and marts",
     "features": "Features",
     "monitoring": "Monitoring",
+    "live": "Live aggregates",
     "envelope": "Platform",
     "dead_letter": "Platform",
 }
@@ -41,6 +42,8 @@ def contract_page(contract: Contract, contracts: Registry) -> str:
         ("about", f"the person in `{contract.subject}`" if contract.subject else "nobody"),
         ("partitioned by the business day of", f"`{contract.event_time}`" if contract.event_time else ""),
         ("grain", ", ".join(f"`{k}`" for k in contract.primary_key)),
+        ("counts", f"[{contract.live.source}]({contract.live.source}.md)" if contract.live else ""),
+        ("a subscriber names", ", ".join(f"`{k}`" for k in contract.live.partition) if contract.live else ""),
         (
             "unknown fields",
             ("refused" if contract.refuses_unknown_fields else "kept in sealed raw, reported as drift") if contract.is_ingested else "",

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import yaml
 
+from lakehouse.contracts import live
 from lakehouse.contracts.model import CLASSIFICATIONS, KEPT_BY_DEFAULT, RAW_RETENTION_DAYS, TREATMENTS, Contract, Field, MediaKind, Zone
 from lakehouse.contracts.types import FROM_ODCS, TYPES
 from lakehouse.errors import ContractError
 from lakehouse.settings import settings
 
 _MINUTES = {"m": 1, "min": 1, "h": 60, "d": 1440}
-_LAYERS = ("stream", "table", "envelope", "dead_letter", "curated", "features", "monitoring")
+_LAYERS = ("stream", "table", "envelope", "dead_letter", "curated", "features", "monitoring", "live")
 
 
 class Registry:
@@ -34,6 +35,8 @@ class Registry:
             raise ContractError(f"no contract in {folder}", hint="set LAKEHOUSE_CONTRACTS to the folder that holds vocabulary.yaml")
         self._by_id = {c.id: c for c in (self._contract(p) for p in paths)}
         self._refuse_fields_described_twice()
+        for contract in self:
+            live.check(contract, self)
         self._by_media_kind = self._media_kinds()
         self.zones = tuple(Zone(**z) for z in _yaml(folder / "reference" / "zones.yaml")["zones"])
         self._zone_of_host = {z.site_host: z.zone_id for z in self.zones}
@@ -118,6 +121,7 @@ class Registry:
             primary_key=tuple(name for _, name in sorted(keys)),
             refuses_unknown_fields=custom.get("unknownFields", "keep") == "refuse",
             freshness_minutes=freshness["value"] * _MINUTES[freshness["unit"]] if freshness else None,
+            live=live.parsed(custom.get("live")),
             media_kinds=_media_kinds(custom, fields),
             raw_retention_days=_raw_retention_days(custom),
             path=where,

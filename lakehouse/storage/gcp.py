@@ -10,7 +10,7 @@ and STORAGE_EMULATOR_HOST are read by Google's clients themselves.
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as NotInTime
 from typing import BinaryIO
 
@@ -27,6 +27,8 @@ _AAD = b"megacity vault master key"
 class PubSubBus:
     """Bus over Pub/Sub. Unlike the local log, a subscription knows only what was published after it was made, and any
     number of processes may share it."""
+
+    shows_untrimmed = False
 
     def __init__(self, project: str, ack_deadline_s: float = ACK_DEADLINE_S, publish_timeout_s: float = 10.0) -> None:
         """`ack_deadline_s`: at most 600. `publish_timeout_s`: how long the client may go on trying before we say that it failed."""
@@ -108,6 +110,10 @@ class PubSubBus:
     def trim(self, topic: str) -> int:
         """Pub/Sub frees an acknowledged message by itself."""
         return 0
+
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        """Pub/Sub shows a message to its subscriptions only."""
+        return iter(())
 
     def close(self) -> None:
         """What is unacknowledged is handed back at once."""

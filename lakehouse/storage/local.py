@@ -6,19 +6,22 @@ Files ─▶ <root>/<path>               (temp name, fsync, rename; piece by pie
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from lakehouse.storage.durable import TEMPORARY, Draft, not_durable, sweep_drafts, sync_folder, write_file
 from lakehouse.storage.protocols import Message
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
+from lakehouse.storage.segment import SUFFIX, read_all
 from lakehouse.storage.segment_consumer import Consumer
 from lakehouse.storage.segment_log import SEGMENT_BYTES, Appender, trim
 
 
 class LocalBus:
     """Bus over one segment log a topic. Threads may share it; processes open their own."""
+
+    shows_untrimmed = True
 
     def __init__(self, root: Path, ack_deadline_s: float = ACK_DEADLINE_S, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._root = root
@@ -57,10 +60,24 @@ class LocalBus:
         """Topics that anything was ever published to, or read from."""
         return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
 
+    def turn_over(self, topic: str) -> None:
+        """Go on in a new segment, so that trim() may free the one that was written to until now."""
+        if appender := self._appenders.get((os.getpid(), topic)):
+            appender.close()
+
+    def held_bytes(self) -> int:
+        """What all segments take on disk, whoever wrote them."""
+        return sum(_size(path) for path in self._root.glob(f"*/*{SUFFIX}"))
+
     def trim(self, topic: str) -> int:
         """Delete what every subscription has acknowledged; returns the number of segments freed."""
         folder = self._root / checked_name(topic)
         return trim(folder) if folder.is_dir() else 0
+
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        """What the log still holds, whoever acknowledged it."""
+        folder = self._root / checked_name(topic)
+        return read_all(folder) if folder.is_dir() else iter(())
 
     def damaged_bytes(self, topic: str, subscription: str) -> int:
         """What this reader had to leave out between two good records; anything above 0 means a failing disk."""
@@ -72,6 +89,13 @@ class LocalBus:
             for ends in (self._appenders, self._consumers):
                 for key in [k for k in ends if k[0] == os.getpid()]:  # a child leaves its parent's alone
                     ends.pop(key).close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # trimmed since it was listed
 
 
 class _LocalWriter:

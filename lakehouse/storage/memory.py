@@ -9,7 +9,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,8 @@ class KeptByBus:
 
 class MemoryBus:
     """Bus. A subscription starts with the first message ever published."""
+
+    shows_untrimmed = True
 
     def __init__(self, kept: KeptByBus | None = None, ack_deadline_s: float = ACK_DEADLINE_S) -> None:
         self.kept = kept or KeptByBus()
@@ -71,6 +73,9 @@ class MemoryBus:
     def trim(self, topic: str) -> int:
         """Here everything that ever happened is kept, so there is nothing to free."""
         return 0
+
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        yield from [data for where, data in list(self.kept.published) if where == topic]
 
     def close(self) -> None:
         self._due = {}

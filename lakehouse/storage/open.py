@@ -12,7 +12,10 @@ from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
+from lakehouse.storage.segment_log import SEGMENT_BYTES
 from lakehouse.storage.sql import sqlite_engine
+
+_SPOOL_SEGMENTS = 8  # at least, when it is full: what is drained is freed a segment at a time
 
 
 def open_bus(settings: Settings) -> Bus:
@@ -25,7 +28,8 @@ def open_bus(settings: Settings) -> Bus:
 
 def open_spool(settings: Settings) -> LocalBus:
     """The collector's spool, a local bus in every profile: what the bus could not take waits here, topic by topic."""
-    return LocalBus(Home(settings.home).spool)
+    segment_bytes = min(SEGMENT_BYTES, settings.collector_spool_bytes // _SPOOL_SEGMENTS)
+    return LocalBus(Home(settings.home).spool, segment_bytes=segment_bytes)
 
 
 def open_files(settings: Settings) -> Files:

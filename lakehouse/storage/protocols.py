@@ -4,7 +4,7 @@ memory.py keeps them in the slowest way and is the definition of right; tests/co
 Which one runs is decided once, in open.py.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, Protocol
@@ -24,6 +24,8 @@ class Message:
 class Bus(Protocol):
     """At-least-once delivery. A message is delivered again until it is acknowledged."""
 
+    shows_untrimmed: bool
+
     def publish(self, topic: str, messages: Sequence[bytes]) -> None:
         """Return once every message is durable. Raises NotDurableError (nothing is promised of the batch then)."""
 
@@ -35,6 +37,9 @@ class Bus(Protocol):
 
     def trim(self, topic: str) -> int:
         """Free what every subscription has acknowledged; returns how many segments that were."""
+
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        """What a topic still holds, whoever acknowledged it; nothing where not shows_untrimmed."""
 
     def close(self) -> None: ...
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sample_events import HOST
 
 from lakehouse import envelope
 from lakehouse.contracts import registry
 from lakehouse.storage.local import LocalBus
+from tests.collectors.sample_events import HOST
 
 START_S = 30
 

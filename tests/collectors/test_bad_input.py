@@ -7,10 +7,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_events import ai, login, now_text, started, text
+
+from tests.collectors.conftest import Running
 
 GOOD = json.dumps(started()).encode()
 
@@ -159,7 +160,7 @@ def test_nothing_that_is_sent_makes_the_collector_fail(running: Running, body: b
 def test_health_figures_and_description(running: Running) -> None:
     running.post(text(started(), started(score=-1)))
     assert running.client.get("/healthz").json() == {"status": "alive"}
-    assert running.client.get("/readyz").json() == {"status": "ready", "waiting_bytes": 0, "spooled": []}
+    assert running.client.get("/readyz").json() == {"status": "ready", "waiting_bytes": 0, "spooled": [], "spool_bytes": 0}
     figures = running.metrics()
     assert figures['events_received_total{contract="exam.events",status="accepted",zone_id="univprep"}'] >= 1
     assert figures['events_rejected_total{code="out_of_range"}'] >= 1
@@ -167,7 +168,9 @@ def test_health_figures_and_description(running: Running) -> None:
     assert figures['pubsub_messages_published_total{sink="bus",topic="exam.events"}'] >= 1
     assert figures['pubsub_publish_latency_seconds_count{sink="bus"}'] >= 1
     described = running.client.get("/openapi.json").json()["paths"]
-    assert set(described["/v1/events"]["post"]["responses"]) == {"202", "207", "400", "405", "413", "415", "421", "503", "507"}
+    assert set(described["/v1/events"]["post"]["responses"]) == {
+        *("202", "207", "400", "405", "408", "413", "415", "421", "431", "503", "507")
+    }
     streams = [c["contract"] for c in running.client.get("/v1/contracts").json()]
     assert "exam.events" in streams and "source.users" not in streams
     assert running.client.get("/v1/contracts/exam.events").json()["properties"]["score"]["maximum"] == 100

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Running
 from sample_events import started, text
 
 from lakehouse import envelope
+from tests.collectors.conftest import Running
 
 sys.path.append(str(Path(__file__).parent.parent / "conformance"))
 from emulators import PubSub

@@ -19,7 +19,9 @@ from lakehouse.storage.open import open_bus, open_tables
 
 NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 STREAMS = registry().layer("stream")
-STAGED = [c for c in STREAMS if c.domain in ("kzone", "creator", "privacy")]  # tests/dbt builds the staging models of the others, and what stands on them
+STAGED = [
+    c for c in STREAMS if c.domain in ("kzone", "creator", "privacy")
+]  # tests/dbt builds the staging models of the others, and what stands on them
 PROMISED = {
     "exam.events", "kzone.voice.events", "kzone.motion.events", "ai.usage.events", "auth.login.events", "web.behaviour.events",
     "creator.video.events", "consent.events", "privacy.erasure_request",
