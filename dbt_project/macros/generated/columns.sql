@@ -127,6 +127,7 @@
         dt as changed_on,
         ---------- numbers
         source_lsn,
+        source_epoch,
         score,
         theta,
         standard_error,
@@ -134,6 +135,7 @@
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         attempt_status
 {%- elif table == 'exams' -%}
         ---------- ids
@@ -150,11 +152,13 @@
         dt as changed_on,
         ---------- numbers
         source_lsn,
+        source_epoch,
         item_count,
         time_limit_ms,
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         exam_title,
         exam_type
 {%- elif table == 'items' -%}
@@ -172,12 +176,14 @@
         dt as changed_on,
         ---------- numbers
         source_lsn,
+        source_epoch,
         item_discrimination,
         item_difficulty,
         item_guessing,
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         skill
 {%- elif table == 'organizations' -%}
         ---------- ids
@@ -193,9 +199,11 @@
         dt as changed_on,
         ---------- numbers
         source_lsn,
+        source_epoch,
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         org_name,
         org_type,
         country_code
@@ -219,11 +227,32 @@
         is_correct,
         ---------- numbers
         source_lsn,
+        source_epoch,
         response_index,
         response_time_ms,
         ---------- texts
         contract_version,
-        op
+        op,
+        unchanged_fields
+{%- elif table == 'table_floors' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        ---------- times
+        received_at,
+        changed_at,
+        ---------- days
+        dt as changed_on,
+        ---------- numbers
+        source_lsn,
+        source_epoch,
+        ---------- texts
+        contract_version,
+        op,
+        table_name,
+        floor_reason
 {%- elif table == 'users' -%}
         ---------- ids
         event_id,
@@ -239,10 +268,12 @@
         dt as changed_on,
         ---------- numbers
         source_lsn,
+        source_epoch,
         birth_year,
         ---------- texts
         contract_version,
         op,
+        unchanged_fields,
         role,
         country_code
 {%- endif -%}
@@ -255,12 +286,13 @@
   'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
   'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
   'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
-  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'attempt_status'],
-  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'exam_title', 'exam_type'],
-  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'skill'],
-  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'contract_version', 'op', 'org_name', 'org_type', 'country_code'],
-  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'response_index', 'response_time_ms', 'contract_version', 'op'],
-  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'birth_year', 'contract_version', 'op', 'role', 'country_code']
+  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
+  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'unchanged_fields', 'exam_title', 'exam_type'],
+  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'org_name', 'org_type', 'country_code'],
+  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields'],
+  'table_floors': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'table_name', 'floor_reason'],
+  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'unchanged_fields', 'role', 'country_code']
 } -%}
 {{ names[table] | join(', ') }}
 {%- endmacro %}

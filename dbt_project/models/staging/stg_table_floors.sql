@@ -1,0 +1,11 @@
+with source as (
+    select * from {{ source('clean', 'table_floors') }}
+),
+
+renamed as (
+    select
+        {{ staged('table_floors') }}
+    from source
+)
+
+select * from renamed
