@@ -8,19 +8,20 @@ contract have one key, so one worker takes them one after the other, and each se
 before it committed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
 
 from beam_pipelines import sinks, sources, steps
-from beam_pipelines.running import Outcome, counted, passed_whole, remembering
+from beam_pipelines.running import Outcome, Steps, passed_whole, wired
 from beam_pipelines.sources import Group, Opened
 from beam_pipelines.steps import Refined
 from beam_pipelines.stores import stores
 from lakehouse import places
 from lakehouse.contracts import registry
+from lakehouse.contracts.model import Contract
 from lakehouse.settings import Settings
 
 
@@ -33,22 +34,14 @@ class Refine(beam.PTransform):
 
     def expand(self, pending: beam.PCollection) -> beam.PCollection:
         passed_whole(Opened)
-        return (
-            pending
-            | "One worker a contract" >> beam.GroupByKey()
-            | "In turn" >> beam.FlatMap(in_turn)
-            | "Open the seals" >> beam.Map(remembering(open_seals), self._settings)
-            | "Refine" >> beam.Map(remembering(refine), self._settings)
-            | "Keep what is rejected" >> beam.Map(remembering(keep_rejected), self._settings)
-            | "Settle" >> beam.Map(remembering(settle), self._settings)
-            | "Count" >> beam.Map(counted)
-        )
+        groups = pending | "One worker a contract" >> beam.GroupByKey() | "In turn" >> beam.FlatMap(in_turn)
+        return wired(groups, STEPS, self._settings)
 
 
-def waiting(settings: Settings) -> list[tuple[str, Group]]:
-    """What there is to refine, under its contract's id. A predecessor that was killed is finished first."""
+def waiting(settings: Settings, contracts: Sequence[Contract] | None = None) -> list[tuple[str, Group]]:
+    """What there is to refine (of these contracts), under its contract's id. A predecessor that was killed is finished first."""
     at, found = stores(settings), []
-    for contract in registry().ingested:
+    for contract in registry().ingested if contracts is None else contracts:
         sinks.finish_in_hand(at, contract)
         groups = sources.groups(contract, sources.pending(at.files, contract), settings.refine_batch_rows)
         found += [(contract.id, group) for group in groups]
@@ -96,6 +89,14 @@ def settle(judged: Judged, settings: Settings) -> Outcome:
     markers = _markers(judged, keep, steps.late(valid, contract))
     sinks.put_clean(to, contract, judged.opened.group.name, valid if keep.all() else valid.filter(keep), markers)
     return Outcome.summed(contract.id, markers)
+
+
+STEPS: Steps = (
+    ("Open the seals", open_seals),
+    ("Refine", refine),
+    ("Keep what is rejected", keep_rejected),
+    ("Settle", settle),
+)
 
 
 def _markers(judged: Judged, keep: np.ndarray, late: np.ndarray) -> list[dict]:
