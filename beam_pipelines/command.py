@@ -77,6 +77,7 @@ def refine(
     Example: `lakehouse refine`, after `lakehouse land`.
     """
     require("apache_beam", "streaming")
+    from beam_pipelines.current import FLOORS, apply_floors
     from beam_pipelines.ingest import refine_waiting
     from beam_pipelines.locks import alone
     from beam_pipelines.refine import Refine, waiting
@@ -101,6 +102,8 @@ def refine(
                 show(f"{sum(b.rows for _, group in groups for b in group.batches):,} records")
                 if groups:
                     add(totals, run(groups, Refine(chosen)))
+            if totals[FLOORS]:
+                apply_floors(chosen)
     _report("refined", totals, _REFINED, as_json)
 
 

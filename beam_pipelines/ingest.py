@@ -10,18 +10,16 @@ process, or a predecessor that was killed, has landed and not refined is found o
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from beam_pipelines import land, refine, sources
+from beam_pipelines import current, land, refine, sources
 from beam_pipelines.counts import Counts, add
 from beam_pipelines.locks import alone
 from beam_pipelines.running import directly
 from lakehouse.contracts import registry
 from lakehouse.contracts.model import Contract
-from lakehouse.log import get_log
 from lakehouse.settings import Settings
 from lakehouse.storage.protocols import Bus, Files
 
 _WAIT_S = 1.0
-_log = get_log(__name__)
 
 
 class Ingest:
@@ -75,4 +73,7 @@ def refine_waiting(settings: Settings, contracts: Sequence[Contract] | None = No
         for contract in sorted(chosen, key=lambda c: c.id):
             locked.enter_context(alone(settings.home, contract.id))
         groups = [group for _, group in refine.waiting(settings, chosen)]
-        return directly(groups, refine.STEPS, settings)
+        counts = directly(groups, refine.STEPS, settings)
+    if current.FLOORS in counts:
+        current.apply_floors(settings)
+    return counts

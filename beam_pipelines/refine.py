@@ -1,7 +1,7 @@
 """Refinement: the whole journey of a record from sealed raw to clean.
 
     Groups of a contract, in turn ─▶ open the seals ─▶ refine ─▶ keep what is rejected ─▶ settle ─▶ counts
-                                                  (steps.py, pure)    └─▶ dead letters        └─▶ clean, markers
+                                                  (steps.py, pure)    └─▶ dead letters        └─▶ clean, markers, current
 
 A group is a million rows at most, and one element: inside it DuckDB and Arrow work at their own speed. All groups of a
 contract have one key, so one worker takes them one after the other, and each sees in the clean table what the ones
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import apache_beam as beam
 import numpy as np
 
-from beam_pipelines import sinks, sources, steps
+from beam_pipelines import current, sinks, sources, steps
+from beam_pipelines.event_keys import event_keys
 from beam_pipelines.running import Outcome, Steps, passed_whole, wired
 from beam_pipelines.sources import Group, Opened
 from beam_pipelines.steps import Refined
@@ -84,11 +85,19 @@ def settle(judged: Judged, settings: Settings) -> Outcome:
     """Leave out what clean has already, and commit the rest."""
     to, contract = stores(settings), registry().get(judged.opened.group.contract_id)
     valid = judged.refined.valid
-    files = to.tables.files(places.clean_table(contract.domain, contract.table))
-    keep = steps.first_of_each(valid, sources.known_event_ids(files, valid["event_key"]))
+    known = event_keys(settings, places.clean_table(contract.domain, contract.table)).known(valid["event_key"])
+    keep = steps.first_of_each(valid, known)
     markers = _markers(judged, keep, steps.late(valid, contract))
     sinks.put_clean(to, contract, judged.opened.group.name, valid if keep.all() else valid.filter(keep), markers)
     return Outcome.summed(contract.id, markers)
+
+
+def bring_current(outcome: Outcome, settings: Settings) -> Outcome:
+    """Where it is a source table: fold the new changes into its current rows."""
+    contract = registry().get(outcome.contract)
+    if current.has_current(contract):
+        current.advance(settings, contract)
+    return outcome
 
 
 STEPS: Steps = (
@@ -96,6 +105,7 @@ STEPS: Steps = (
     ("Refine", refine),
     ("Keep what is rejected", keep_rejected),
     ("Settle", settle),
+    ("Bring current up to date", bring_current),
 )
 
 
