@@ -109,7 +109,7 @@ def refine(
 
 def ingest(
     layer: Annotated[
-        list[Literal["stream", "table"]] | None,
+        Literal["stream", "table"] | None,
         typer.Option(help="Only events (stream) or only changes of the source database (table); by default both."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when the bus is empty, instead of going on until stopped.")] = False,
@@ -130,7 +130,7 @@ def ingest(
     from lakehouse.storage.open import open_bus
 
     chosen = settings()
-    contracts = [c for c in registry().ingested if not layer or c.layer in layer]
+    contracts = [c for c in registry().ingested if layer in (None, c.layer)]
     bus, stop, seen = open_bus(chosen), _Stop(), {}
     try:
         with _progress("ingesting") as show:

@@ -26,7 +26,12 @@ PLAIN = {"zone_id": "univprep", "org_id": 7, "contract_version": "1.0.0"}
 def change(key: str, op: str, epoch: int | None, lsn: int, minute: int, unchanged: tuple[str, ...] = (), nth: int = 0) -> dict:
     """A change whose values all name it, so that it can be seen where a value is from."""
     name = f"{key}.{epoch}.{lsn}.{op}.{minute}.{nth}{len(unchanged) and unchanged}"
-    values = {"exam_title": f"title of {name}", "exam_type": f"type of {name}", "item_count": hash(name) % 1000, "time_limit_ms": hash(name) % 999}
+    values = {
+        "exam_title": f"title of {name}",
+        "exam_type": f"type of {name}",
+        "item_count": hash(name) % 1000,
+        "time_limit_ms": hash(name) % 999,
+    }
     own = {n: None if n in unchanged else v for n, v in values.items()}
     at = START + timedelta(minutes=minute)
     place = {"op": op, "changed_at": at, "source_lsn": lsn, "source_epoch": epoch, "unchanged_fields": list(unchanged) or None}
