@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
     refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")
 
+    cdc_flush_rows: int = Field(100, description="Changes of the source database from which the CDC writer writes at once.")
+    cdc_flush_seconds: float = Field(5.0, description="Longest that the CDC writer lets a change wait for others.")
+    raw_window_days: int = Field(30, description="How long raw is kept, and so how long after it a copy of an event can come.")
+    compact_small_files: int = Field(64, description="Small files in a day of a clean table from which `lakehouse compact` makes one.")
+    compact_keep_hours: float = Field(
+        24.0, description="How long files that are no part of a table any more are kept for those who still read them."
+    )
+
     as_of: date | None = Field(
         None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."
     )
