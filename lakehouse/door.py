@@ -87,8 +87,8 @@ class Door:
         self._decode_many = msgspec.json.Decoder(list[plain]).decode
         self._event_ids = Many(contracts.word("event_id").pattern)
 
-    def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime) -> Admitted | Rejection:
-        """One event. `received_at` in UTC. Raises nothing, whatever the bytes are."""
+    def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admitted | Rejection:
+        """One event. `received_at` in UTC; `skew_ms` by skew.py. Raises nothing, whatever the bytes are."""
         text = bytes(event)
         try:
             text.decode()
@@ -103,29 +103,29 @@ class Door:
         judge = self._judges.get(outer.contract)
         if judge is None:
             return Rejection(verdicts.UNKNOWN_CONTRACT, "contract")
-        decoded = judge.judge(outer.payload, received_at)
+        decoded = judge.judge(outer.payload, received_at, skew_ms)
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")
-        wrapped = self._wrap(judge, [outer], [decoded], zone_id, received_at, b"\n" in text)
+        wrapped = self._wrap(judge, [outer], [decoded], zone_id, received_at, skew_ms, b"\n" in text)
         return Admitted(outer.contract, envelope.encode(wrapped[0]))
 
-    def admit_body(self, body: bytes, zone_id: str, received_at: datetime) -> Admission:
-        """All events of one body. `received_at` in UTC.
+    def admit_body(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission:
+        """All events of one body. `received_at` in UTC; `skew_ms` by skew.py.
 
         Raises BodyRejectedError where the body is no JSON, neither event nor array, empty, or more than MAX_EVENTS.
         """
         if not body.isascii():
             _refuse_other_than_utf8(body)
-        if good := self._admit_good(body, zone_id, received_at):
+        if good := self._admit_good(body, zone_id, received_at, skew_ms):
             return good
         elements = _elements(body)
         whole = Admission(len(elements))
-        self._sort_out(elements, 0, whole, zone_id, received_at)
+        self._sort_out(elements, 0, whole, zone_id, received_at, skew_ms)
         if whole.rejected:
             whole.event_ids = [self._event_id(e) for e in elements]
         return whole
 
-    def _admit_good(self, body: bytes, zone_id: str, received_at: datetime) -> Admission | None:
+    def _admit_good(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission | None:
         """The whole body in a few passes of C where nothing is wrong with it; None where anything may be."""
         judges = self._judges
         try:
@@ -140,9 +140,9 @@ class Door:
         admission = Admission(len(events))
         for contract, mine, theirs in _by_contract(events, payloads):
             judge = judges[contract]
-            if not judge.all_good(theirs, received_at):
+            if not judge.all_good(theirs, received_at, skew_ms):
                 return None
-            wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, b"\n" in body)
+            wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, skew_ms, b"\n" in body)
             admission.take(contract, _encoded(wrapped, len(body)), len(mine))
         return admission
 
@@ -170,13 +170,15 @@ class Door:
         names = sum(len(decode_names(event)) for event in _elements(body)) + sum(len(decode_names(event.payload)) for event in events)
         return body.translate(None, WHITESPACE).count(b'":') == names
 
-    def _sort_out(self, elements: list[msgspec.Raw], first: int, whole: Admission, zone_id: str, received_at: datetime) -> None:
+    def _sort_out(
+        self, elements: list[msgspec.Raw], first: int, whole: Admission, zone_id: str, received_at: datetime, skew_ms: int | None
+    ) -> None:
         """Judge `elements`, of which some are not good; few are as a rule, so halve until only those are left.
 
         `first` is the index of the first of them in the body.
         """
         if len(elements) == 1:
-            verdict = self.admit(elements[0], zone_id, received_at)
+            verdict = self.admit(elements[0], zone_id, received_at, skew_ms)
             if isinstance(verdict, Rejection):
                 whole.rejected[first] = verdict
             else:
@@ -184,11 +186,11 @@ class Door:
             return
         middle = len(elements) // 2
         for start, part in ((0, elements[:middle]), (middle, elements[middle:])):
-            if good := self._admit_good(b"[%b]" % b",".join(part), zone_id, received_at):
+            if good := self._admit_good(b"[%b]" % b",".join(part), zone_id, received_at, skew_ms):
                 for contract, lines in good.lines.items():
                     whole.take(contract, lines, good.counts[contract])
             else:
-                self._sort_out(part, first + start, whole, zone_id, received_at)
+                self._sort_out(part, first + start, whole, zone_id, received_at, skew_ms)
 
     def _event_id(self, element: msgspec.Raw) -> str | None:
         """The event's id where it is one, so that the sender knows which event a verdict is about."""
@@ -198,14 +200,16 @@ class Door:
             return None
         return event_id if self._event_ids.match([event_id]) else None
 
-    def _wrap(self, judge: Judge, events: list, payloads: list, zone_id: str, received_at: datetime, has_line_ends: bool) -> list:
+    def _wrap(
+        self, judge: Judge, events: list, payloads: list, zone_id: str, received_at: datetime, skew_ms: int | None, has_line_ends: bool
+    ) -> list:
         """Events and their decoded payloads → envelopes. A line end, which JSON has between tokens only, becomes a blank."""
         contract, version, source = judge.contract.id, judge.contract.version, self._source
         raws = [e.payload for e in events]
         if has_line_ends:
             raws = [msgspec.Raw(bytes(raw).replace(b"\n", b" ")) for raw in raws]
         return [
-            envelope.Envelope(e.event_id, contract, version, source, zone_id, e.org_id, subject, received_at, raw)
+            envelope.Envelope(e.event_id, contract, version, source, zone_id, e.org_id, subject, received_at, raw, skew_ms)
             for e, subject, raw in zip(events, map(judge.subject_of, payloads), raws)
         ]
 

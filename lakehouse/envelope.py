@@ -18,7 +18,7 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # a frame that claims more is not ours
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
+class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One record on the bus; contracts/envelope.odcs.yaml says what each field means. `payload` is the JSON text."""
 
     event_id: str
@@ -30,6 +30,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
     subject: str | None
     received_at: datetime
     payload: msgspec.Raw
+    clock_skew_ms: int | None = None
 
 
 encode = msgspec.json.Encoder().encode

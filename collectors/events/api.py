@@ -14,11 +14,20 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
 from lakehouse.door import MAX_EVENTS
+from lakehouse.skew import MOST_MS, TOLERANCE_MS
 from lakehouse.verdicts import CODES
 
 if TYPE_CHECKING:
     from collectors.events.app import Collector
 
+_SENT_AT = {
+    "name": "Sent-At",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "examples": ["2026-11-20T08:00:00.250Z", "1795161600250"]},
+    "description": "When the request was sent, by the sender's clock: RFC 3339, or milliseconds since 1970. Where that clock is wrong by "
+    f"more than {TOLERANCE_MS} ms, and by less than {MOST_MS // 86_400_000} days, event times are corrected by it.",
+}
 _OTHERWISE = {
     404: ("not_found", "nothing is here; GET /docs describes what is"),
     405: ("method_not_allowed", "this path takes another method; GET /docs describes it"),
@@ -107,6 +116,7 @@ def _events_route(event: dict[str, Any]) -> dict[str, Any]:
         "summary": "Send one event, or an array of them",
         "description": "The zone follows from the host name. An event is accepted only once it is durable; sending one again, "
         "under the same event_id, is harmless.\n\n" + "\n".join(f"- `{code}`: {m.says} {m.sender_should}" for code, m in CODES.items()),
+        "parameters": [_SENT_AT],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {status: {"description": says} for status, says in _STATUSES.items()},
     }

@@ -17,9 +17,10 @@ from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
 from collectors.events.request import Reader
 from collectors.events.room import Room, SpoolFullError
+from lakehouse import skew
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
-from lakehouse.errors import BusyError, NotDurableError
+from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_bus, open_spool
@@ -79,14 +80,30 @@ class Collector:
     async def _collect(self, scope: dict, receive) -> Answer:
         """Raises Refusal."""
         zone_id, body = await self._reader.read(scope, receive)
+        received_at = datetime.now(UTC)
+        skew_ms = self._skew(scope, received_at)
         try:
-            admission = self._door.admit_body(body, zone_id, datetime.now(UTC))
+            admission = self._door.admit_body(body, zone_id, received_at, skew_ms)
         except BodyRejectedError as error:
             raise Refusal(413 if error.code == TOO_LARGE else 400, error.code, str(error), error.position) from error
         if admission.lines:
             await self._keep(admission.lines)
         self.metrics.admitted(zone_id, admission)
         return answer(admission)
+
+    def _skew(self, scope: dict, received_at: datetime) -> int | None:
+        """What event times are to be corrected by. Raises Refusal."""
+        sent_at = next((value for name, value in scope["headers"] if name == b"sent-at"), None)
+        if sent_at is None:
+            return None
+        try:
+            ms = skew.skew_ms(sent_at.decode("latin-1").strip(), received_at)
+        except BadInputError as error:
+            raise Refusal(400, "bad_sent_at", "the header Sent-At must be RFC 3339 with an offset, or milliseconds since 1970") from error
+        if skew.is_negligible(ms):
+            return None
+        self.metrics.skewed("corrected" if skew.is_plausible(ms) else "implausible")
+        return ms if skew.is_plausible(ms) else None
 
     async def _keep(self, lines: dict[str, list[bytes]]) -> None:
         try:

@@ -14,7 +14,6 @@ from lakehouse.errors import NotDurableError
 from lakehouse.storage.local import LocalBus
 from lakehouse.storage.segment import HEADER
 
-
 _NEARLY = 0.9
 
 
