@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from lakehouse import envelope, verdicts
 from lakehouse.contracts import project, registry
@@ -27,6 +29,8 @@ from lakehouse.verdicts import Rejection
 
 MAX_EVENTS = 1_000
 _LINES_TOGETHER_BYTES = envelope.MAX_BATCH_BYTES // 4  # bodies up to here become one piece of a bus message
+_MUCH_BYTES = 8_192
+_COLON = ord(":")
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -80,6 +84,7 @@ class Door:
         self._judges = {c.id: Judge(c) for c in contracts.layer(*layers)}
         self._source = source
         self._colons = {struct: colons for judge in self._judges.values() for struct, colons in judge.least_colons.items()}
+        self._optional_from = {struct: _required(struct) for struct in self._colons}
         words = {name: project.python_type(contracts.word(name)) for name in ("event_id", "contract", "org_id")}
         self._decode_event = msgspec.json.Decoder(_event("Event", **words)).decode
         plain = _event("PlainEvent", **words | {"event_id": str})
@@ -162,10 +167,11 @@ class Door:
         values_of = msgspec.structs.astuple
         least = 4 * len(events) - [e.org_id for e in events].count(None)
         least += sum([self._colons[struct] * times for struct, times in Counter(map(type, payloads)).items()])
-        least -= sum([values_of(p).count(None) for p in payloads])
+        first = self._optional_from  # to compare with the required values, which are never None, would cost most of it all
+        least -= sum([values_of(p)[first[type(p)] :].count(None) for p in payloads])
         if b"+" in body:
             least += body.count(b"+00:00") + body.count(b"+09:00")
-        if body.count(b":") == least:
+        if _count_colons(body) == least:
             return True
         names = sum(len(decode_names(event)) for event in _elements(body)) + sum(len(decode_names(event.payload)) for event in events)
         return body.translate(None, WHITESPACE).count(b'":') == names
@@ -208,10 +214,10 @@ class Door:
         raws = [e.payload for e in events]
         if has_line_ends:
             raws = [msgspec.Raw(bytes(raw).replace(b"\n", b" ")) for raw in raws]
-        return [
-            envelope.Envelope(e.event_id, contract, version, source, zone_id, e.org_id, subject, received_at, raw, skew_ms)
-            for e, subject, raw in zip(events, map(judge.subject_of, payloads), raws)
-        ]
+        same = map(repeat, (contract, version, source, zone_id))
+        subjects = map(judge.subject_of, payloads)
+        ids, org_ids = [e.event_id for e in events], [e.org_id for e in events]
+        return list(map(envelope.Envelope, ids, *same, org_ids, subjects, repeat(received_at), raws, repeat(skew_ms)))
 
 
 def admit(event: bytes, zone_id: str, received_at: datetime, source: str) -> Admitted | Rejection:
@@ -232,6 +238,18 @@ def _door(contracts: Registry, source: str) -> Door:
 def _event(name: str, **words: object) -> type:
     fields = [("event_id", words["event_id"]), ("contract", words["contract"]), ("payload", msgspec.Raw)]
     return msgspec.defstruct(name, [*fields, ("org_id", words["org_id"] | None, None)], gc=False, forbid_unknown_fields=True)
+
+
+def _required(struct: type) -> int:
+    """How many of a struct's fields are; they come first."""
+    return sum(f.required for f in msgspec.structs.fields(struct))
+
+
+def _count_colons(body: bytes) -> int:
+    """numpy is the quicker one where there is much to count."""
+    if len(body) < _MUCH_BYTES:
+        return body.count(b":")
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
 
 
 def _encoded(wrapped: list, size: int) -> list[bytes]:
