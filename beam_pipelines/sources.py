@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from beam_pipelines.judging import with_skew
 from beam_pipelines.landing import Pulled
 from beam_pipelines.stores import Stores
 from lakehouse import places
@@ -248,7 +249,7 @@ def _read(files: Files, named: dict) -> pa.Table:
     data = files.get(named["path"])
     if hashlib.sha256(data).hexdigest() != named["sha256"]:
         raise CorruptError(f"{named['path']} is not what was landed", hint="restore it from a copy; its commit file holds its sha256")
-    return pq.read_table(io.BytesIO(data))
+    return with_skew(pq.read_table(io.BytesIO(data)))
 
 
 def known_event_ids(files: Sequence[str], keys: pa.ChunkedArray) -> dict[int, set[str]]:
