@@ -24,7 +24,7 @@ from lakehouse import places
 from lakehouse.contracts.model import Contract
 from lakehouse.errors import CorruptError
 from lakehouse.privacy.seal import unseal_all
-from lakehouse.storage.protocols import Bus, Files, Message
+from lakehouse.storage.protocols import Bus, Files, Message, Vault
 
 SUBSCRIPTION = "land"
 _MESSAGES_AT_ONCE = 200
@@ -184,9 +184,13 @@ def pending(files: Files, contract: Contract) -> list[RawBatch]:
     at = contract.domain, contract.table
     refined = {path.rpartition("/")[2] for path in files.list(places.refined_dir(*at) + "/")}
     waiting = [path for path in files.list(places.raw_commit_dir(*at) + "/") if path.rpartition("/")[2] not in refined]
-    said = [json.loads(files.get(path)) for path in waiting]
-    batches = [RawBatch(s["batch_id"], s["first_received_at"], tuple(s["files"])) for s in said if s["files"]]
-    return sorted(batches, key=lambda b: (b.first_received_at, b.batch_id))
+    return sorted(committed(files, waiting), key=lambda b: (b.first_received_at, b.batch_id))
+
+
+def committed(files: Files, commits: Sequence[str]) -> list[RawBatch]:
+    """What these commit files name, less those that name no row."""
+    said = [json.loads(files.get(path)) for path in commits]
+    return [RawBatch(s["batch_id"], s["first_received_at"], tuple(s["files"])) for s in said if s["files"]]
 
 
 def groups(contract: Contract, batches: Sequence[RawBatch], most_rows: int) -> list[Group]:
@@ -204,16 +208,22 @@ def groups(contract: Contract, batches: Sequence[RawBatch], most_rows: int) -> l
 
 def opened(at: Stores, group: Group) -> Opened:
     """Read, check and unseal. Raises CorruptError where a file or a payload is not what was written."""
-    tables = [pa.concat_tables(_read(at.files, f) for f in batch.files) for batch in group.batches]
+    tables = [pa.concat_tables(read(at.files, f) for f in batch.files) for batch in group.batches]
     raw = pa.concat_tables(tables)
-    owners = raw["subject"].to_pylist()
-    keys = at.vault.keys(set(owners))
-    payloads = unseal_all([keys.get(o) for o in owners], raw["payload"].to_pylist(), [e.encode() for e in raw["event_id"].to_pylist()])
-    clear = raw.set_column(raw.schema.get_field_index("payload"), "payload", pa.chunked_array([pa.array(payloads, pa.binary())]))
-    return Opened(group, raw, clear, np.repeat(np.arange(len(tables)), [t.num_rows for t in tables]))
+    return Opened(group, raw, unsealed(at.vault, raw), np.repeat(np.arange(len(tables)), [t.num_rows for t in tables]))
 
 
-def _read(files: Files, named: dict) -> pa.Table:
+def unsealed(vault: Vault, sealed: pa.Table) -> pa.Table:
+    """The same with payloads in clear, null where the key is destroyed. What is no envelope was sealed without an event_id."""
+    owners = sealed["subject"].to_pylist()
+    keys = vault.keys(set(owners))
+    belongs_to = [(event_id or "").encode() for event_id in sealed["event_id"].to_pylist()]
+    payloads = unseal_all([keys.get(o) for o in owners], sealed["payload"].to_pylist(), belongs_to)
+    return sealed.set_column(sealed.schema.get_field_index("payload"), "payload", pa.chunked_array([pa.array(payloads, pa.binary())]))
+
+
+def read(files: Files, named: dict) -> pa.Table:
+    """Raises FileNotFoundError where it has expired, CorruptError where it is not what was written."""
     data = files.get(named["path"])
     if hashlib.sha256(data).hexdigest() != named["sha256"]:
         raise CorruptError(f"{named['path']} is not what was landed", hint="restore it from a copy; its commit file holds its sha256")
