@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -22,14 +22,16 @@ NOW = datetime(2026, 3, 2, 16, 30, tzinfo=UTC)
 
 def login(number: int, user: str = "kim", received_at: datetime = NOW, **payload: object) -> Envelope:
     """A logout event; `payload` is added, and what is None is left out."""
-    body = {"event_type": "logout", "occurred_at": "2026-03-02T16:29:00Z", "user_id": user} | payload
+    happened = (received_at - timedelta(minutes=1)).isoformat()
+    body = {"event_type": "logout", "occurred_at": happened, "user_id": user} | payload
     raw = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
     return Envelope(f"event-{number:05d}", LOGIN, "1.0.0", "test", "univprep", 7, user, received_at, msgspec.Raw(raw))
 
 
 def exam(number: int, user: str = "kim", received_at: datetime = NOW, **payload: object) -> Envelope:
-    body = {"event_type": "attempt_finished", "occurred_at": "2026-03-02T16:29:00Z", "user_id": user, "attempt_id": f"a-{number}"}
-    body |= {"exam_id": "e-1", "started_at": "2026-03-02T16:00:00Z", "score": 50.0, "time_spent_ms": 1000} | payload
+    happened = (received_at - timedelta(minutes=1)).isoformat()
+    body = {"event_type": "attempt_finished", "occurred_at": happened, "user_id": user, "attempt_id": f"a-{number}"}
+    body |= {"exam_id": "e-1", "started_at": happened, "score": 50.0, "time_spent_ms": 1000} | payload
     raw = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
     return Envelope(f"exam-{number:05d}", EXAM, "1.0.0", "test", "univprep", 7, user, received_at, msgspec.Raw(raw))
 
