@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from beam_pipelines.moments import moment
 from lakehouse.errors import QualityGateError
 from lakehouse.log import get_log
+from lakehouse.moments import moment
 from lakehouse.settings import settings
 
 app = typer.Typer(help="Find, count and open dead letters; `lakehouse replay --errors` drives them again.", no_args_is_help=True)

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from beam_pipelines.command import AsJson, _alone, _progress
-from beam_pipelines.moments import moment
 from lakehouse.errors import BadInputError
+from lakehouse.moments import moment
 from lakehouse.settings import settings
 
 _LETTERS_AT_ONCE = 5_000

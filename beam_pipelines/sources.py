@@ -89,7 +89,8 @@ class Puller:
 
     def _batches(self, topic: str, messages: list[Message]) -> Iterator[Pulled]:
         self._taken.append((topic, messages))
-        waiting = {m.id: m.data for m in messages if m.id not in self._landed[topic]}
+        named_messages = {message_name(m.id, m.data): m.data for m in messages}
+        waiting = {name: data for name, data in named_messages.items() if name not in self._landed[topic]}
         interrupted, self._interrupted[topic] = self._interrupted[topic], {}
         fresh = [i for i in waiting if i not in interrupted]
         named: dict[str, list[str]] = {batch_name(topic, fresh): fresh} if fresh else {}
@@ -120,8 +121,14 @@ class Puller:
         return frozenset(landed)
 
 
+def message_name(message_id: str, data: bytes) -> str:
+    """A bus that comes back empty may count from the beginning again. What is in a message tells it from the one that had its id
+    before it; else it would be taken for landed, or its batch for that of the other."""
+    return f"{message_id}#{hashlib.sha256(data).hexdigest()[:16]}"
+
+
 def batch_name(topic: str, ids: Sequence[str]) -> str:
-    """The same messages always make a batch of the same name."""
+    """The same messages, or batches, always make a batch of the same name."""
     return hashlib.sha256("\n".join([topic, *ids]).encode()).hexdigest()[:20]
 
 

@@ -117,6 +117,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def journal(self) -> Path:
+        """What the collector published lately, where the bus is somewhere else."""
+        return self.root / "journal"
+
+    @property
     def vault(self) -> Path:
         return self.root / "vault"
 

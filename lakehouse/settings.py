@@ -35,6 +35,15 @@ class Settings(BaseSettings):
         64 * 1024 * 1024, description="Events accepted but not yet durable that a collector holds at most; beyond it requests get 503."
     )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
+    collector_journal_hours: float = Field(
+        6.0,
+        ge=0,
+        description="How long a collector keeps what it published, to publish it again where Pub/Sub came back empty; 0: not at all.",
+    )
+    collector_journal_bytes: int = Field(
+        4 * 1024 * 1024 * 1024, description="What is kept so, of each topic, at most; the oldest goes first."
+    )
+    collector_journal_watch_seconds: float = Field(5.0, gt=0, description="How often a collector looks whether Pub/Sub came back empty.")
 
     land_batch_events: int = Field(50_000, description="Events in one raw file at most.")
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")

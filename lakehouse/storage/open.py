@@ -10,6 +10,7 @@ from lakehouse.errors import SettingsError
 from lakehouse.places import Home
 from lakehouse.privacy.vault import KeyFile, SqlVault, sqlite_engine
 from lakehouse.settings import Settings
+from lakehouse.storage.journal import Journal
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
 
@@ -25,6 +26,13 @@ def open_bus(settings: Settings) -> Bus:
 def open_spool(settings: Settings) -> LocalBus:
     """The collector's spool, a local bus in every profile: what the bus could not take waits here, topic by topic."""
     return LocalBus(Home(settings.home).spool)
+
+
+def open_journal(settings: Settings) -> Journal | None:
+    """What the collector published lately, for a bus that may lose it; None where the bus is a log on this disk, or nobody wants one."""
+    if settings.profile == "local" or not settings.collector_journal_hours:
+        return None
+    return Journal(Home(settings.home).journal, settings.collector_journal_hours * 3600, settings.collector_journal_bytes)
 
 
 def open_files(settings: Settings) -> Files:
