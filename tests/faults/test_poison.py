@@ -92,7 +92,7 @@ def test_each_piece_becomes_a_dead_letter_and_the_good_ones_survive(lake: Lake, 
     of_tomorrow = [encode(exam(500 + n)).replace(b'"univprep"', b'"busanprep"') for n in range(5)]
     mixed = [*lines, *bad_payloads, *of_tomorrow]
     random.shuffle(mixed)
-    messages += [pack(mixed[at : at + 10])[0] for at in range(0, len(mixed), 10)]
+    messages += [message for at in range(0, len(mixed), 10) for message in pack(mixed[at : at + 10])]
     random.shuffle(messages)
     lake.publish(EXAM, messages)
     landed, refined = lake.land()[EXAM], lake.refine()[EXAM]
