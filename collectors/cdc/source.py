@@ -12,8 +12,9 @@ import psycopg
 
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import BadInputError, CommandFailedError, SettingsError
+from lakehouse.errors import BadInputError, CommandFailedError
 from lakehouse.settings import Settings
+from lakehouse.source import REPLICATION, source_url
 
 _CONNECT_S = 5
 _TIMELINE_DIGITS = 8  # a WAL file's name begins with its timeline, in hexadecimal
@@ -89,12 +90,8 @@ class Table:
 
 
 def source_of(settings: Settings) -> "Source":
-    """Raises SettingsError."""
-    if settings.source_url is None:
-        raise SettingsError(
-            "LAKEHOUSE_SOURCE_URL is not set", hint="name the source database: postgresql://debezium:secret@host:5432/megacity"
-        )
-    return Source(settings.source_url.get_secret_value(), settings.cdc_slot, settings.cdc_publication)
+    """The one of LAKEHOUSE_SOURCE_URL, or the one served on this machine. Raises BadInputError where there is neither."""
+    return Source(source_url(settings, REPLICATION), settings.cdc_slot, settings.cdc_publication)
 
 
 class Source:
@@ -152,6 +149,13 @@ class Source:
                 hint="run the migrations of the source database, or set LAKEHOUSE_CDC_PUBLICATION",
             )
         return tables, [f"{s}.{name}" for s, name, *_ in published if name not in known]
+
+    def mark(self) -> int:
+        """Write a mark into the log that Debezium will meet; returns a position before it, and behind all that is committed."""
+        with self.connect() as connection:
+            (before,) = connection.execute("select (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
+            connection.execute("select pg_logical_emit_message(false, 'lakehouse.mark', '')")
+        return before
 
     def drop_slot(self) -> None:
         """Absent is fine. Raises CommandFailedError where somebody reads from it."""
