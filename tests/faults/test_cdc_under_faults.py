@@ -54,7 +54,7 @@ class City:
     def captured(self) -> None:
         """Wait until a snapshot is through."""
         self.cdc.told()
-        until = time.monotonic() + 120
+        until = time.monotonic() + 400
         while not ((standing := Ledger(self.home / "cdc").standing()) and standing.is_complete):
             assert time.monotonic() < until, self.cdc.log.read_text()[-2_000:]
             time.sleep(0.1)
