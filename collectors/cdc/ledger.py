@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from collectors.cdc.ledger_tables import ALERT, BATCH, DRIFT, EPOCH, GENERATION, METADATA, PROGRESS, ROW_COUNT, SECRET, TABLE_STATE, WISH
-from lakehouse.privacy.vault import sqlite_engine
+from lakehouse.storage.sql import sqlite_engine
 
 KEPT_BATCHES = 100_000
 _PRUNE_EVERY = 5_000
@@ -63,7 +63,7 @@ class Ledger:
     """One file under LAKEHOUSE_HOME/cdc. Several processes may hold it open."""
 
     def __init__(self, folder: Path) -> None:
-        self._engine = sqlite_engine(folder / "ledger.sqlite", "the ledger of changes")
+        self._engine = sqlite_engine(folder / "ledger.sqlite")
         METADATA.create_all(self._engine)
         with self._engine.begin() as db:
             db.execute(insert(SECRET).values(only=1, key=secrets.token_bytes(32)).on_conflict_do_nothing())
