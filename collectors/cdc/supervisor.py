@@ -59,7 +59,7 @@ class Supervisor:
         self._epochs: deque[float] = deque(maxlen=_MOST_EPOCHS)
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises BusyError, SettingsError, IntegrityGapError."""
+        """Until SIGTERM or SIGINT. Raises BusyError, BadInputError, IntegrityGapError."""
         with _lock(self._home.cdc) as lock:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop.set())
