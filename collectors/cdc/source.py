@@ -27,16 +27,24 @@ select active, (restart_lsn - '0/0')::bigint, (confirmed_flush_lsn - '0/0')::big
        coalesce(invalidation_reason, ''), coalesce((pg_current_wal_lsn() - restart_lsn)::bigint, 0)
 from pg_replication_slots where slot_name = %s and slot_type = 'logical'
 """
+# A partitioned table's rows are in its leaves, and so are their replica identities; another table is a leaf of its own.
 _TABLES = """
-select t.schemaname, t.tablename, t.attnames::text[],
-       array(select distinct c.relreplident::text from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid where p.isleaf),
+with published as (
+  select t.schemaname, t.tablename, t.attnames::text[] as columns, r.oid
+  from pg_publication_tables t
+  join pg_namespace n on n.nspname = t.schemaname join pg_class r on r.relnamespace = n.oid and r.relname = t.tablename
+  where t.pubname = %s
+), leaf as (
+  select p.oid as root, c.oid, c.relreplident
+  from published p join pg_class c on c.relkind = 'r' and (c.oid = p.oid or c.oid in (select relid from pg_partition_tree(p.oid)))
+)
+select schemaname, tablename, columns,
+       array(select distinct relreplident::text from leaf where root = p.oid),
        array(select distinct a.attname::text
-             from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid and p.isleaf
-             join pg_index i on i.indrelid = c.oid and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end
-             join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey))
-from pg_publication_tables t
-join pg_namespace n on n.nspname = t.schemaname join pg_class r on r.relnamespace = n.oid and r.relname = t.tablename
-where t.pubname = %s order by 1, 2
+             from leaf join pg_index i on i.indrelid = leaf.oid and case relreplident when 'i' then i.indisreplident else i.indisprimary end
+             join pg_attribute a on a.attrelid = leaf.oid and a.attnum = any(i.indkey)
+             where root = p.oid)
+from published p order by 1, 2
 """
 
 
