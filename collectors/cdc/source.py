@@ -12,8 +12,9 @@ import psycopg
 
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import BadInputError, CommandFailedError, SettingsError
+from lakehouse.errors import BadInputError, CommandFailedError
 from lakehouse.settings import Settings
+from lakehouse.source import REPLICATION, source_url
 
 _CONNECT_S = 5
 _TIMELINE_DIGITS = 8  # a WAL file's name begins with its timeline, in hexadecimal
@@ -89,12 +90,8 @@ class Table:
 
 
 def source_of(settings: Settings) -> "Source":
-    """Raises SettingsError."""
-    if settings.source_url is None:
-        raise SettingsError(
-            "LAKEHOUSE_SOURCE_URL is not set", hint="name the source database: postgresql://debezium:secret@host:5432/megacity"
-        )
-    return Source(settings.source_url.get_secret_value(), settings.cdc_slot, settings.cdc_publication)
+    """LAKEHOUSE_SOURCE_URL, or what `lakehouse source serve` runs on this machine. Raises BadInputError."""
+    return Source(source_url(settings, REPLICATION), settings.cdc_slot, settings.cdc_publication)
 
 
 class Source:
