@@ -10,7 +10,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-BENCHES = ("refine", "collector", "growth", "online_features")
+BENCHES = ("refine", "collector", "growth", "online_features", "live")
 
 
 def main(names: list[str]) -> int:
