@@ -31,14 +31,16 @@ _LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 
 
 class Program:
-    """`lakehouse …` in `home`, ready."""
+    """`lakehouse …` in `home`; ready() waits for it, so that several can start side by side."""
 
     def __init__(self, home: Path, *words: str) -> None:
-        import psutil
-
         unset = ("LAKEHOUSE_LIVE_REDIS_URL", "LAKEHOUSE_REDIS_URL")
         env = {k: v for k, v in os.environ.items() if k not in unset} | {"LAKEHOUSE_HOME": str(home)}  # noqa: TID251
         self._process = subprocess.Popen([_LAKEHOUSE, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True)
+
+    def ready(self) -> None:
+        import psutil
+
         self.told = json.loads(self._process.stdout.readline())
         self._usage = psutil.Process(self.told["pid"])
 
@@ -93,10 +95,10 @@ class Watch:
         self.seen_at += [time.perf_counter()] * (sum(self._rows.values()) - len(self.seen_at))
 
 
-async def _send(address: str, watch: Watch, seconds: float) -> None:
+async def _send(address: str, watch: Watch, seconds: float, rng: random.Random) -> None:
     import httpx
 
-    rng, headers = random.Random(1), {"Host": "univprepai.com", "Content-Type": "application/json"}
+    headers = {"Host": "univprepai.com", "Content-Type": "application/json"}
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=30) as client:
         started, turns = time.perf_counter(), int(seconds * EVENTS_PER_S / BATCH)
         for turn in range(turns):
@@ -126,8 +128,9 @@ async def _run(programs: dict[str, Program], watch: Watch, seconds: float) -> di
     watching = asyncio.create_task(_watch(programs["serve"].told["address"], watch, ready))
     await asyncio.wait_for(ready.wait(), 60)
     rss: dict[str, list[float]] = {}
+    rng = random.Random(1)
     for share in (seconds / 10, seconds * 9 / 10):
-        await _send(programs["collect"].told["address"], watch, share)
+        await _send(programs["collect"].told["address"], watch, share, rng)
         rss = {name: [*rss.get(name, []), program.rss_mb()] for name, program in programs.items()}
     until = time.perf_counter() + 30
     while len(watch.seen_at) < len(watch.accepted_at) and time.perf_counter() < until:
@@ -149,6 +152,8 @@ def rows(seconds: float = SECONDS) -> list[Row]:
                 "serve": ("live", "serve", "--port", "0"),
             }.items():
                 programs[name] = Program(home, *words)
+            for program in programs.values():
+                program.ready()
             before = {name: program.cpu_s() for name, program in programs.items()}
             rss = asyncio.run(_run(programs, watch, seconds))
             cpu_s = {name: program.cpu_s() - before[name] for name, program in programs.items()}
