@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.contracts.live import MINUTE
+from lakehouse.contracts.live import MINUTE, check_all
 from lakehouse.contracts.model import Contract, Measure
 from lakehouse.contracts.registry import Registry
 from live import keys
@@ -132,7 +132,8 @@ def views_of(contracts: Registry, source_id: str) -> list[View]:
 
 
 def sources(contracts: Registry) -> list[Contract]:
-    """The streams that any view counts."""
+    """The streams that any view counts. Raises ContractError where a view cannot be counted."""
+    check_all(contracts)
     ids = {c.live.source for c in contracts.layer("live")}
     return [c for c in contracts.layer("stream") if c.id in ids]
 
