@@ -48,6 +48,7 @@ def test_every_setting_is_used() -> None:
         "quality",
         "simulator",
         "feature_repo",
+        "live",
         "deploy",
         "dags",
         "dbt_project",
