@@ -64,12 +64,13 @@ class EnvelopeReader:
             read = [envelope.decode(line) for line in lines]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        org, subject = self._word("org_id"), self._word("subject")
+        org, subject, skew = self._word("org_id"), self._word("subject"), self._word("clock_skew_ms")
         is_sound = (
             all(e.contract == self._contract.id and e.received_at.tzinfo is not None for e in read)
             and self._are_event_ids("\n".join([e.event_id for e in read]))
             and {e.zone_id for e in read} <= self._zones
             and all(e.org_id is None or org.minimum <= e.org_id <= org.maximum for e in read)
+            and all(e.clock_skew_ms is None or skew.minimum <= e.clock_skew_ms <= skew.maximum for e in read)
             and all(e.subject is None or len(e.subject) <= subject.max_length for e in read)
             and all(self._obeys("source", s) for s in {e.source for e in read})
             and all(self._obeys("contract_version", v) for v in {e.contract_version for e in read})
@@ -112,8 +113,9 @@ class EnvelopeReader:
 
 def _strict_envelope(contract: Contract) -> type:
     """The envelope with every rule of its contract; the payload is not its business."""
-    fields = [(f.name, project.python_type(f), f.required) for f in contract.fields if f.name != "payload"]
-    return msgspec.defstruct("StrictEnvelope", [(name, kind if required else kind | None) for name, kind, required in fields], gc=False)
+    kinds = [(f.name, project.python_type(f), f.required) for f in contract.fields if f.name != "payload"]
+    fields = [(name, kind) if required else (name, kind | None, None) for name, kind, required in kinds]
+    return msgspec.defstruct("StrictEnvelope", sorted(fields, key=len), gc=False)
 
 
 def _lines_of(pattern: str):

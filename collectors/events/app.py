@@ -22,10 +22,11 @@ from collectors.events.outbox import Outbox
 from collectors.events.request import Reader
 from collectors.events.room import Room, SpoolFullError
 from collectors.media.app import MEDIA_PATH, Media
+from lakehouse import skew
 from lakehouse.access.open import open_gate
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
-from lakehouse.errors import BusyError, NotDurableError
+from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_bus, open_spool
@@ -97,8 +98,10 @@ class Collector:
         zone_id, form = self._reader.head(scope["method"], headers)
         caller = await self._entrance.enter(scope, headers, zone_id)
         body, size = await self._reader.body(headers, receive)
+        received_at = datetime.now(UTC)
+        skew_ms = self._skew(headers.get(b"sent-at"), received_at)
         try:
-            admission = self._forms.admit(form, scope["headers"], body, zone_id, datetime.now(UTC), caller.orgs)
+            admission = self._forms.admit(form, scope["headers"], body, zone_id, received_at, caller.orgs, skew_ms)
         except BodyRejectedError as error:
             self._entrance.charge(caller, 1, size)
             raise Refusal(413 if error.code == TOO_LARGE else 400, error.code, str(error), error.position) from error
@@ -107,6 +110,19 @@ class Collector:
             await self._keep(admission.lines)
         self.metrics.admitted(zone_id, admission)
         return answer(admission)
+
+    def _skew(self, sent_at: bytes | None, received_at: datetime) -> int | None:
+        """What event times are to be corrected by. Raises Refusal."""
+        if sent_at is None:
+            return None
+        try:
+            ms = skew.skew_ms(sent_at.decode("latin-1").strip(), received_at)
+        except BadInputError as error:
+            raise Refusal(400, "bad_sent_at", "the header Sent-At must be RFC 3339 with an offset, or milliseconds since 1970") from error
+        if skew.is_negligible(ms):
+            return None
+        self.metrics.skewed("corrected" if skew.is_plausible(ms) else "implausible")
+        return ms if skew.is_plausible(ms) else None
 
     async def _keep(self, lines: dict[str, list[bytes]]) -> None:
         try:

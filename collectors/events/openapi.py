@@ -12,8 +12,17 @@ from lakehouse.access.caller import Scope
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
 from lakehouse.door import MAX_EVENTS
+from lakehouse.skew import MOST_MS, TOLERANCE_MS
 from lakehouse.verdicts import CODES
 
+_SENT_AT = {
+    "name": "Sent-At",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "examples": ["2026-11-20T08:00:00.250Z", "1795161600250"]},
+    "description": "When the request was sent, by the sender's clock: RFC 3339, or milliseconds since 1970. Where that clock is wrong by "
+    f"more than {TOLERANCE_MS} ms, and by less than {MOST_MS // 86_400_000} days, event times are corrected by it.",
+}
 SCHEMES = {
     "key": {
         "type": "http",
@@ -32,7 +41,7 @@ REFUSALS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     # status: (what it means, codes)
     "400": (
         "No event was accepted: the verdicts, or the reason for all, say why.",
-        ("malformed_json", "empty", "incomplete", "wrong_type", "malformed_request"),
+        ("malformed_json", "empty", "incomplete", "wrong_type", "malformed_request", "bad_sent_at"),
     ),
     "401": ("No key or token, or one that is not good (any more).", ("no_credentials", "bad_credentials")),
     "403": ("The key or token is known, and not for this; or a preflight of a page that may not send.", ("forbidden", "unknown_origin")),
@@ -112,7 +121,11 @@ def _parameters() -> list[dict[str, Any]]:
     encoding = {"type": "string", "enum": ["identity", "gzip", "zstd"]}
     binary = "Binary mode: this attribute of a CloudEvent whose data is the body; percent-encoded as its HTTP binding says."
     named = [{"name": name, "in": "header", "schema": {"type": "string"}, "description": binary} for name in cloudevents.HEADERS]
-    return [{"name": "Content-Encoding", "in": "header", "schema": encoding, "description": "How the body is compressed."}, *named]
+    return [
+        {"name": "Content-Encoding", "in": "header", "schema": encoding, "description": "How the body is compressed."},
+        _SENT_AT,
+        *named,
+    ]
 
 
 def _verdicts() -> dict[str, Any]:

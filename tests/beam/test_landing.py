@@ -50,6 +50,8 @@ def test_a_packed_batch_and_a_bare_envelope_are_both_taken() -> None:
         (line(source="HTTP!"), ("bad_envelope", "source")),
         (line(contract_version="1"), ("bad_envelope", "contract_version")),
         (line(received_at="2026-03-02T00:00:00"), ("bad_envelope", "received_at")),
+        (line(clock_skew_ms=604_800_001), ("bad_envelope", "clock_skew_ms")),
+        (line(clock_skew_ms="1"), ("bad_envelope", "clock_skew_ms")),
         (line(subject="k" * 129), ("bad_envelope", "subject")),
         (line(contract="no.such.contract"), ("unknown_contract", "contract")),
         (line(contract="auth.login.events"), ("bad_envelope", "contract")),  # who may publish here may not publish there

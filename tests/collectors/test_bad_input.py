@@ -75,7 +75,7 @@ BAD_INPUT = {
     "time without offset": (text(started(occurred_at="2026-01-01T00:00:00")), {}, 400, "bad_format", "occurred_at"),
     "far future": (text(started(occurred_at="2999-01-01T00:00:00Z")), {}, 400, "in_the_future", "occurred_at"),
     "end of time": (text(started(occurred_at="9999-12-31T23:59:59.999999-23:59")), {}, 400, "in_the_future", "occurred_at"),
-    "clock 11 minutes ahead": (text(started(occurred_at=now_text(minutes=11))), {}, 400, "in_the_future", "occurred_at"),
+    "clock two hours ahead": (text(started(occurred_at=now_text(hours=2))), {}, 400, "in_the_future", "occurred_at"),
     "far past": (text(started(occurred_at="1970-01-01T00:00:00Z")), {}, 400, "too_long_ago", "occurred_at"),
     "NUL byte": (GOOD.replace(b"exam-1", b"exam\x00"), {}, 400, "malformed_json", None),
     "NUL character": (text(started(skill="a\0b")), {}, 400, "nul_character", "skill"),
@@ -148,6 +148,9 @@ BAD_INPUT = {
     "wrong content type": (GOOD, {"content-type": "text/plain"}, 415, "unsupported_media_type", None),
     "unknown host": (GOOD, {"host": "example.org"}, 421, "unknown_site", None),
     "host in capitals, www and port": (GOOD, {"host": "WWW.UnivPrepAI.com:8080"}, 202, None, None),
+    "Sent-At that is no time": (GOOD, {"sent-at": "yesterday"}, 400, "bad_sent_at", None),
+    "Sent-At without offset": (GOOD, {"sent-at": "2026-01-01T00:00:00"}, 400, "bad_sent_at", None),
+    "Sent-At of a clock never set": (GOOD, {"sent-at": "0"}, 202, None, None),
     "wrong method": (None, {}, 405, "method_not_allowed", None),
 }
 
@@ -175,6 +178,20 @@ def test_a_mixed_batch_has_a_verdict_an_event(running: Running) -> None:
             {"index": 2, "event_id": events[2]["event_id"], "status": "rejected", "code": "unknown_field", "field": "colour"},
             {"index": 3, "event_id": events[3]["event_id"], "status": "accepted"},
         ],
+    }
+
+
+def test_a_clock_ahead_is_corrected_where_it_says_so(running: Running) -> None:
+    ahead = started(occurred_at=now_text(hours=2))
+    before = running.metrics()
+    assert running.post(text(ahead)).status_code == 400
+    assert running.post(text(ahead), sent_at=now_text(hours=2)).status_code == 202
+    assert running.post(text(ahead), sent_at=now_text(hours=2, minutes=-11)).status_code == 400
+    assert running.post(text(ahead), sent_at=now_text(days=8)).status_code == 400
+    gained = {k: v - before.get(k, 0) for k, v in running.metrics().items() if k.startswith("requests_clock_skewed_total")}
+    assert gained == {
+        'requests_clock_skewed_total{verdict="corrected"}': 2,
+        'requests_clock_skewed_total{verdict="implausible"}': 1,
     }
 
 
