@@ -11,6 +11,7 @@ with the same eyes, so that they agree on what a record is.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,8 +20,10 @@ from lakehouse.contracts import project
 from lakehouse.contracts.model import MAX_TEXT, Contract
 from lakehouse.contracts.registry import Registry
 from lakehouse.envelope import Envelope
-from lakehouse.judge import refusal
+from lakehouse.judge import EARLIEST, refusal
 from lakehouse.verdicts import Rejection
+
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # a year 9999 names a partition that never expires, and overflows in another time zone
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class EnvelopeReader:
         org, subject, skew = self._word("org_id"), self._word("subject"), self._word("clock_skew_ms")
         is_sound = (
             all(e.contract == self._contract.id and e.received_at.tzinfo is not None for e in read)
+            and all(EARLIEST <= e.received_at < _LATEST for e in read)
             and self._are_event_ids("\n".join([e.event_id for e in read]))
             and {e.zone_id for e in read} <= self._zones
             and all(e.org_id is None or org.minimum <= e.org_id <= org.maximum for e in read)
@@ -103,6 +107,8 @@ class EnvelopeReader:
             return Rejection(verdicts.UNKNOWN_CONTRACT, "contract")
         if strict.contract != self._contract.id:
             return Rejection(verdicts.BAD_ENVELOPE, "contract")
+        if not EARLIEST <= read.received_at < _LATEST:
+            return Rejection(verdicts.BAD_ENVELOPE, "received_at")
         return read if strict.zone_id in self._zones else Rejection(verdicts.BAD_ENVELOPE, "zone_id")
 
     def _about_its_subject(self, read: Envelope) -> Envelope:

@@ -13,6 +13,9 @@
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
     <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
+    <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
+    <home>/lake/platform/audit/                   a line a look at somebody's data
+    <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
     <home>/lake/features/<table>/                 Parquet for Feast
     <home>/redis                                  live aggregates of the local profile
     <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
@@ -114,6 +117,27 @@ def dead_letter_file(domain: str, table: str, batch_id: str) -> str:
     return f"{dead_letter_dir(domain, table)}/{batch_id}.parquet"
 
 
+def redrive_dir(domain: str, table: str) -> str:
+    return f"{domain}/dead_letters/_redrives/{table}"
+
+
+def redrive_file(domain: str, table: str, name: str) -> str:
+    return f"{redrive_dir(domain, table)}/{name}.parquet"
+
+
+def redriving_in_hand(contract_id: str) -> str:
+    """What will have become of the dead letters that replay is about to commit."""
+    return f"platform/in_hand/replay-{contract_id}.parquet"
+
+
+def rebuilt_table(name: str, domain: str, table: str) -> str:
+    return f"rebuilt/{name}/{clean_table(domain, table)}"
+
+
+def audit_record(name: str) -> str:
+    return f"platform/audit/{name}.json"
+
+
 def feature_dir(table: str) -> str:
     return f"features/{table}"
 
@@ -136,6 +160,11 @@ class Home:
     def spool(self) -> Path:
         """The collector's spool, where the bus is somewhere else."""
         return self.root / "spool"
+
+    @property
+    def journal(self) -> Path:
+        """What the collector published lately, where the bus is somewhere else."""
+        return self.root / "journal"
 
     @property
     def vault(self) -> Path:

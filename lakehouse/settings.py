@@ -46,6 +46,15 @@ class Settings(BaseSettings):
         256 * 1024 * 1024, description="Free bytes that the spool leaves on its disk for everybody else; below it requests get 507."
     )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
+    collector_journal_hours: float = Field(
+        6.0,
+        ge=0,
+        description="How long a collector keeps what it published, to publish it again where Pub/Sub came back empty; 0: not at all.",
+    )
+    collector_journal_bytes: int = Field(
+        4 * 1024 * 1024 * 1024, description="What is kept so, of each topic, at most; the oldest goes first."
+    )
+    collector_journal_watch_seconds: float = Field(5.0, gt=0, description="How often a collector looks whether Pub/Sub came back empty.")
 
     collector_cors_origins: str | None = Field(
         None,

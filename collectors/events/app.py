@@ -19,6 +19,7 @@ from collectors.events.forms import Forms
 from collectors.events.gather import Gatherer
 from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
+from collectors.events.rebirth import JournaledBus, Watch
 from collectors.events.request import Reader
 from collectors.events.room import Room, SpoolFullError
 from collectors.media.app import MEDIA_PATH, Media
@@ -28,8 +29,10 @@ from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
 from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
+from lakehouse.places import Home
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_bus, open_spool
+from lakehouse.storage.open import open_bus, open_journal, open_spool
+from lakehouse.storage.protocols import Bus
 from lakehouse.verdicts import TOO_LARGE
 
 EVENTS_PATH = "/v1/events"
@@ -51,10 +54,18 @@ class Collector:
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
         spool = open_spool(settings)
         room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
-        self.outbox = Outbox(open_bus(settings), spool, room, self.metrics)
+        self.outbox = Outbox(self._journaled(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
         self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
         self._api = api(self, self._lifespan)
+
+    def _journaled(self, settings: Settings) -> Bus:
+        """The bus; where it may come back empty, with a journal and somebody who watches it."""
+        bus, journal, self._watch = open_bus(settings), open_journal(settings), None
+        if journal is None:
+            return bus
+        self._watch = Watch(bus, journal, Home(settings.home).journal, settings.collector_journal_watch_seconds)
+        return JournaledBus(bus, journal)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
@@ -68,11 +79,15 @@ class Collector:
     async def _lifespan(self, _api):
         """The server closes the doors and lets every request in flight end before it comes back here."""
         self.outbox.start()
+        if self._watch:
+            self._watch.start()
         self.is_open = True
         yield
         self.is_open = False
         self._threads.shutdown()
         self.media.close()
+        if self._watch:
+            self._watch.close()
         self.outbox.close()
         self._entrance.close()
 
