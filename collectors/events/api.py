@@ -72,7 +72,7 @@ def api(collector: "Collector", lifespan: Any) -> FastAPI:
             raise HTTPException(404, "no stream has this name; GET /v1/contracts lists them")
         return project.json_schema(found)
 
-    app.openapi = lambda: _described(app)
+    app.openapi = lambda: _described(app, takes_media=collector.media is not None)
     return app
 
 
@@ -80,10 +80,11 @@ def _streams() -> list[Contract]:
     return registry().layer("stream")
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _described(app: FastAPI, *, takes_media: bool) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
         app.openapi_schema["paths"]["/v1/events"] = events_path()
-        app.openapi_schema["paths"] |= media_paths(registry())
+        if takes_media:
+            app.openapi_schema["paths"] |= media_paths(registry())
         app.openapi_schema.setdefault("components", {})["securitySchemes"] = SCHEMES
     return app.openapi_schema

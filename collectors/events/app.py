@@ -31,7 +31,7 @@ from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.places import Home
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_bus, open_journal, open_spool
+from lakehouse.storage.open import has_lake, open_bus, open_journal, open_spool
 from lakehouse.storage.protocols import Bus
 from lakehouse.verdicts import TOO_LARGE
 
@@ -56,7 +56,7 @@ class Collector:
         room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
         self.outbox = Outbox(self._journaled(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
-        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
+        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry) if has_lake(settings) else None
         self._api = api(self, self._lifespan)
 
     def _journaled(self, settings: Settings) -> Bus:
@@ -70,7 +70,7 @@ class Collector:
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
+        elif self.media and scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
             await self.media(scope, receive, send)
         else:
             await self._api(scope, receive, send)
@@ -85,7 +85,8 @@ class Collector:
         yield
         self.is_open = False
         self._threads.shutdown()
-        self.media.close()
+        if self.media:
+            self.media.close()
         if self._watch:
             self._watch.close()
         self.outbox.close()

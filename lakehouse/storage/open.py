@@ -48,6 +48,11 @@ def open_files(settings: Settings) -> Files:
     return LocalFiles(Home(settings.home).lake)
 
 
+def has_lake(settings: Settings) -> bool:
+    """Whether it is said where the lake is. A collector that is not told takes events, and no media."""
+    return settings.profile != "gcp" or settings.gcp_bucket is not None
+
+
 def open_tables(settings: Settings) -> TableStore:
     from lakehouse.storage.delta import DeltaTables
 

@@ -16,6 +16,7 @@ from lakehouse.contracts import registry
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import settings
 from lakehouse.storage.gcp import PubSubBus
+from tests.access.giving import a_key
 from tests.beam.conftest import Lake
 from tests.conformance.emulators import PubSub, free_port
 from tests.faults.journey import CONTRACT, Journey, Outcome, Sender, compared
@@ -82,13 +83,15 @@ def test_killed_and_restarted_empty_under_load(home: Path, tmp_path: Path, fault
         env={"PUBSUB_EMULATOR_HOST": f"127.0.0.1:{emulator.port}"},
         profile="gcp",
         gcp_project=PROJECT,
+        access_url=(access_url := f"sqlite:///{home}/keys.sqlite"),
+        collector_behind_tls=True,
         collector_journal_watch_seconds=0.3,
     )
     try:
         emulator.start()
         emulator.make()
         journey.start("collector")
-        sender = Sender(journey, pause_s=0.05)
+        sender = Sender(journey, pause_s=0.05, key=a_key(access_url))
         for turn in range(turns):
             sender.wait_for(100)
             land(lake, 1)
