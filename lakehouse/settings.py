@@ -46,6 +46,15 @@ class Settings(BaseSettings):
         256 * 1024 * 1024, description="Free bytes that the spool leaves on its disk for everybody else; below it requests get 507."
     )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
+    collector_journal_hours: float = Field(
+        6.0,
+        ge=0,
+        description="How long a collector keeps what it published, to publish it again where Pub/Sub came back empty; 0: not at all.",
+    )
+    collector_journal_bytes: int = Field(
+        4 * 1024 * 1024 * 1024, description="What is kept so, of each topic, at most; the oldest goes first."
+    )
+    collector_journal_watch_seconds: float = Field(5.0, gt=0, description="How often a collector looks whether Pub/Sub came back empty.")
 
     collector_cors_origins: str | None = Field(
         None,
@@ -92,6 +101,14 @@ class Settings(BaseSettings):
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
     refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")
 
+    cdc_flush_rows: int = Field(100, description="Changes of the source database from which the CDC writer writes at once.")
+    cdc_flush_seconds: float = Field(5.0, description="Longest that the CDC writer lets a change wait for others.")
+    raw_window_days: int = Field(30, description="How long raw is kept, and so how long after it a copy of an event can come.")
+    compact_small_files: int = Field(64, description="Small files in a day of a clean table from which `lakehouse compact` makes one.")
+    compact_keep_hours: float = Field(
+        24.0, description="How long files that are no part of a table any more are kept for those who still read them."
+    )
+
     as_of: date | None = Field(
         None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."
     )
@@ -106,6 +123,11 @@ class Settings(BaseSettings):
     live_window_minutes: int = Field(60, ge=1, le=1440, description="How far back live figures reach; Redis forgets what is older.")
     live_host: str = Field("127.0.0.1", description="Address that `lakehouse live serve` listens on.")
     live_port: int = Field(8090, description="Port that `lakehouse live serve` listens on; 0 takes a free one.")
+    live_tls_cert: Path | None = Field(None, description="Certificate chain (PEM) of the live server; with its key, it speaks TLS.")
+    live_tls_key: Path | None = Field(None, description="Private key (PEM) of that certificate.")
+    live_behind_tls: bool = Field(
+        False, description="A proxy in front of the live server speaks TLS; outside the local profile it must, or the server itself."
+    )
     live_push_ms: float = Field(250.0, description="How long changes are gathered into one delta before subscribers get it.")
     live_queue_messages: int = Field(64, description="Messages that may wait for one subscriber; beyond it a slow reader is dropped.")
     live_connections_per_key: int = Field(200, description="Connections that one key or token may hold at a time.")

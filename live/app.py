@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket
 
 from lakehouse.access.caller import Caller, Gate, Scope
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import BadInputError, DeniedError
+from lakehouse.errors import BadInputError, DeniedError, UnavailableError
 from lakehouse.settings import Settings
 from lakehouse.storage.protocols import Vault
 from live.asking import asked, views
@@ -49,6 +49,10 @@ class Live:
         self._vault = vault
         self._sessions: dict[Session, Caller] = {}
         self._held: Counter[str] = Counter()
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Raises DeniedError, UnavailableError."""
+        return self.gate.known(authorization) or await asyncio.to_thread(self.gate.caller, authorization)
 
     def pid_of(self, user_id: str) -> str | None:
         found = self._vault.subjects([user_id]).get(user_id)
@@ -83,6 +87,7 @@ class Live:
         yield
         self.is_open = False
         await self.hub.close()
+        self.gate.close()
 
 
 def create_app(live: Live) -> Starlette:
@@ -118,7 +123,7 @@ def create_app(live: Live) -> Starlette:
 
 
 async def _caller(live: Live, request: Request) -> Caller:
-    caller = await asyncio.to_thread(live.gate.caller, request.headers.get("authorization"))
+    caller = await live.caller(request.headers.get("authorization"))
     caller.require(Scope.LIVE_READ)
     return caller
 
@@ -153,6 +158,8 @@ async def _refusing(work) -> Response:
         return _answer(403 if error.is_known else 401, {"code": "denied", "message": str(error), "hint": error.hint}, headers)
     except BadInputError as error:
         return _answer(400, {"code": "bad_request", "message": str(error), "hint": error.hint})
+    except UnavailableError:
+        return _answer(503, {"code": "away", "message": "it cannot be known now who asks"}, {"retry-after": "5"})
     except redis.RedisError:
         return _answer(503, {"code": "away", "message": "the figures cannot be reached"}, {"retry-after": "2"})
 

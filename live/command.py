@@ -99,17 +99,18 @@ def serve(
     """
     require("uvicorn", "live")
     require("starlette", "live")
-    from lakehouse.access.caller import OpenGate
+    from lakehouse.access.open import open_gate
     from lakehouse.contracts import registry
     from lakehouse.storage.open import open_vault
     from live.app import Live
     from live.redis_server import redis_url
-    from live.server import listen
+    from live.server import listen, require_encryption
     from live.server import serve as run
 
     chosen = settings()
     host, port = host or chosen.live_host, chosen.live_port if port is None else port
-    live = Live(chosen, registry(), OpenGate(), open_vault(chosen), redis_url(chosen))
+    require_encryption(chosen)
+    live = Live(chosen, registry(), open_gate(chosen), open_vault(chosen), redis_url(chosen))
     try:
         listening = listen(host, port)
     except OSError as error:

@@ -75,12 +75,9 @@ class Counter:
         wait_s = 0.0 if self._rebuild is not None else 0.2 / len(self._readers)
         messages = self._bus.pull(reader.contract.topic, SUBSCRIPTION, _MESSAGES_AT_ONCE, wait_s)
         if messages and self._patiently(lambda: self._count(reader, messages), is_stopping):
-            self._patiently(lambda: self._acknowledge(reader, messages), is_stopping)
+            # Nothing is trimmed here: that is for land, without which raw would never get it.
+            self._patiently(lambda: self._bus.ack(reader.contract.topic, SUBSCRIPTION, messages), is_stopping)
         return len(messages)
-
-    def _acknowledge(self, reader: RecordReader, messages: Sequence[Message]) -> None:
-        self._bus.ack(reader.contract.topic, SUBSCRIPTION, messages)
-        self._bus.trim(reader.contract.topic)
 
     def _count(self, reader: RecordReader, messages: Sequence[Message]) -> None:
         began = time.perf_counter()

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import uvicorn
 
+from lakehouse.access.open import needs_encryption
+from lakehouse.errors import SettingsError
+from lakehouse.settings import Settings
 from live.app import Live, create_app
 from live.session import MAX_MESSAGE_BYTES
 
@@ -18,13 +21,30 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
 
 
+def require_encryption(settings: Settings) -> None:
+    """Raises SettingsError where tokens and figures would leave this machine in clear."""
+    if (settings.live_tls_cert is None) != (settings.live_tls_key is None):
+        raise SettingsError("a certificate goes with its key", hint="set LAKEHOUSE_LIVE_TLS_CERT and LAKEHOUSE_LIVE_TLS_KEY, or neither")
+    if needs_encryption(settings) and settings.live_tls_cert is None and not settings.live_behind_tls:
+        raise SettingsError(
+            "the live server would speak in clear",
+            hint="set LAKEHOUSE_LIVE_TLS_CERT and _KEY, or LAKEHOUSE_LIVE_BEHIND_TLS=true behind a proxy",
+        )
+
+
 def serve(live: Live, listening: socket.socket, on_ready: Callable[[dict], None]) -> None:
     """Until SIGTERM or SIGINT."""
-    host, port = listening.getsockname()[:2]
-    told = {"address": f"http://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()}
     # uvicorn hands the signal on once it has shut down; we have nothing left to do then, and want to end with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    server(live, listening, on_ready).run(sockets=[listening])
+
+
+def server(live: Live, listening: socket.socket, on_ready: Callable[[dict], None]) -> uvicorn.Server:
+    """Ready to run; `should_exit` ends it."""
+    host, port = listening.getsockname()[:2]
+    chosen = live.settings
+    told = {"address": f"{'https' if chosen.live_tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()}
     config = uvicorn.Config(
         create_app(live),
         loop="uvloop",
@@ -35,9 +55,11 @@ def serve(live: Live, listening: socket.socket, on_ready: Callable[[dict], None]
         log_config=None,
         access_log=False,  # it would hold addresses of people
         server_header=False,
+        ssl_certfile=chosen.live_tls_cert,
+        ssl_keyfile=chosen.live_tls_key,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    _Server(config, live, lambda: on_ready(told)).run(sockets=[listening])
+    return _Server(config, live, lambda: on_ready(told))
 
 
 class _Server(uvicorn.Server):

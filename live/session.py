@@ -18,7 +18,7 @@ import redis.asyncio as redis
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from lakehouse.access.caller import Caller, Scope
-from lakehouse.errors import BadInputError, DeniedError, LakehouseError
+from lakehouse.errors import BadInputError, DeniedError, LakehouseError, UnavailableError
 from lakehouse.log import get_log
 from live.asking import Asked, asked, views
 from live.board import Delta
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from live.app import Live
 
 NOT_KNOWN, NOT_ALLOWED, TOO_SLOW, TOO_MANY = 4401, 4403, 4408, 4429
-SHUTTING_DOWN = 1012
+SHUTTING_DOWN, TRY_LATER = 1012, 1013
 MAX_MESSAGE_BYTES = 16 * 1024
 _HELLO_WITHIN_S = 5.0
 _HEARTBEAT_S = 15.0
@@ -127,8 +127,10 @@ class Session:
             if self._caller is None:
                 continue
             self.send("heartbeat", as_of=datetime.now(UTC), state=self._live.hub.state)
-            if turn % int(_KNOWN_FOR_S / _HEARTBEAT_S) == 0 and await self._known(self._authorization) is None:
-                self.end(NOT_KNOWN)
+            if turn % int(_KNOWN_FOR_S / _HEARTBEAT_S) == 0:
+                with contextlib.suppress(UnavailableError):  # it was known a minute ago, and will be asked about again
+                    if await self._known(self._authorization) is None:
+                        self.end(NOT_KNOWN)
 
     async def _converse(self) -> None:
         if not await self._introduced():
@@ -140,14 +142,17 @@ class Session:
     async def _introduced(self) -> bool:
         """By the Authorization header; or, where there is none that suffices, by the first message."""
         header = self._socket.headers.get("authorization")
-        caller = await self._known(header)
-        if caller is None and header is None:
-            try:
+        try:
+            caller = await self._known(header)
+            if caller is None and header is None:
                 said = await asyncio.wait_for(self._receive(), _HELLO_WITHIN_S)
                 header = said.authorization if said else None
-            except TimeoutError:
-                header = None
-            caller = await self._known(header) if header else None
+                caller = await self._known(header) if header else None
+        except TimeoutError:
+            caller = None
+        except UnavailableError:
+            self.end(TRY_LATER)
+            return False
         if caller is None:
             self.end(NOT_KNOWN)
         elif Scope.LIVE_READ not in caller.scopes:
@@ -161,7 +166,7 @@ class Session:
 
     async def _known(self, authorization: str | None) -> Caller | None:
         try:
-            return await asyncio.to_thread(self._live.gate.caller, authorization)
+            return await self._live.caller(authorization)
         except DeniedError:
             return None
 

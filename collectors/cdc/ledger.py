@@ -162,6 +162,11 @@ class Ledger:
         with self._engine.connect() as db:
             return [dict(row) for row in db.execute(sa.select(table).order_by(*order).limit(newest)).mappings()]
 
+    def batches(self) -> int:
+        """How many were ever entered."""
+        with self._engine.connect() as db:
+            return db.execute(sa.select(sa.func.max(BATCH.c.number))).scalar() or 0
+
     def silence_s(self) -> float:
         """Since the engine was last heard from."""
         with self._engine.connect() as db:

@@ -30,6 +30,10 @@ class Position:
     message_type: str
 
 
+OnBatch = Callable[[list[bytes], Position], int]
+"""A batch's lines and where it ends → how many of its records may be confirmed."""
+
+
 class Publisher:
     """One run of one engine. `check_first` is called before anything is published: what it raises ends the run."""
 

@@ -28,7 +28,11 @@ from pg_replication_slots where slot_name = %s and slot_type = 'logical'
 """
 _TABLES = """
 select t.schemaname, t.tablename, t.attnames::text[],
-       array(select distinct c.relreplident::text from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid where p.isleaf)
+       array(select distinct c.relreplident::text from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid where p.isleaf),
+       array(select distinct a.attname::text
+             from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid and p.isleaf
+             join pg_index i on i.indrelid = c.oid and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end
+             join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey))
 from pg_publication_tables t
 join pg_namespace n on n.nspname = t.schemaname join pg_class r on r.relnamespace = n.oid and r.relname = t.tablename
 where t.pubname = %s order by 1, 2
@@ -64,17 +68,24 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Table:
-    """A published table that a contract describes. `identities`: what a deleted row tells of itself (d key, f all, n nothing)."""
+    """A published table that a contract describes. `identities`: what a deleted row tells of itself (d, i key, f all, n nothing);
+    of a partitioned table there may be several. `key`: the columns of that key."""
 
     schema: str
     name: str
     columns: tuple[str, ...]
     identities: frozenset[str]
+    key: frozenset[str]
     contract: Contract
 
     @property
     def qualified(self) -> str:
         return f"{self.schema}.{self.name}"
+
+    @property
+    def told_of_deleted(self) -> frozenset[str]:
+        """The columns of a deleted row that are true. Debezium fills the others with defaults of their types."""
+        return frozenset(self.columns) if self.identities == {"f"} else self.key
 
 
 def source_of(settings: Settings) -> "Source":
@@ -130,7 +141,11 @@ class Source:
         with self.connect() as connection:
             published = connection.execute(_TABLES, [self.publication]).fetchall()
         known = {c.table: c for c in contracts.layer("table") if c.id == f"source.{c.table}"}
-        tables = [Table(s, name, tuple(columns), frozenset(ids), known[name]) for s, name, columns, ids in published if name in known]
+        tables = [
+            Table(s, name, tuple(columns), frozenset(ids), frozenset(key), known[name])
+            for s, name, columns, ids, key in published
+            if name in known
+        ]
         if not tables:
             raise BadInputError(
                 f"the publication {self.publication} holds no table that a contract describes",

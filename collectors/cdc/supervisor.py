@@ -35,7 +35,6 @@ from lakehouse.storage.durable import make_folder, write_file
 _log = get_log(__name__)
 _LOOK_S = 2.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 30.0
-_GOOD_RUN_S = 60.0
 _STOP_S = 30.0
 _SETTLED_S = 60.0
 _MOST_EPOCHS, _IN_S = 5, 600.0
@@ -66,7 +65,7 @@ class Supervisor:
             port = self._metrics.serve(self._metrics_port) if self._metrics_port is not None else None
             wait_s = _FIRST_WAIT_S
             while not self._stop.is_set():
-                began = time.monotonic()
+                before = self._ledger.batches()
                 try:
                     self._prepare()
                     code = self._one_engine(lock.fileno(), port)
@@ -74,7 +73,7 @@ class Supervisor:
                 except CommandFailedError as error:
                     self._metrics.sighting = None
                     _log.warning("cannot capture now", error=error)
-                if time.monotonic() - began > _GOOD_RUN_S:
+                if self._ledger.batches() > before:  # it got somewhere: what ended it may be over
                     wait_s = _FIRST_WAIT_S
                 self._stop.wait(wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)

@@ -12,7 +12,7 @@ from collectors.media.asking import HEADERS as MEDIA_HEADERS
 from lakehouse.contracts.registry import Registry
 
 _ANY = b"*"
-_HEADERS = ", ".join(["authorization", "content-type", "content-encoding", *CLOUD_EVENTS_HEADERS, *MEDIA_HEADERS]).encode()
+_HEADERS = ", ".join(["authorization", "content-type", "content-encoding", "sent-at", *CLOUD_EVENTS_HEADERS, *MEDIA_HEADERS]).encode()
 _KEPT_S = b"7200"  # browsers keep it no longer
 _READABLE = b"retry-after, www-authenticate"
 

@@ -2,6 +2,7 @@
 
 events_received_total{zone_id, contract, status}     events_rejected_total{code}
 request_latency_seconds{status}                      collector_waiting_bytes, collector_spooled_topics, collector_spool_bytes
+requests_refused_total{code}                         requests_clock_skewed_total{verdict}
 pubsub_messages_published_total{sink, topic}         pubsub_publish_latency_seconds{sink}     sink: bus or spool
 """
 
@@ -37,6 +38,7 @@ class Metrics:
         self._received = Counter("events_received_total", "Events by verdict.", ["zone_id", "contract", "status"], **here)
         self._rejected = Counter("events_rejected_total", "Rejected events by code.", ["code"], **here)
         self._refused = Counter("requests_refused_total", "Requests refused whole, by reason.", ["code"], **here)
+        self._skewed = Counter("requests_clock_skewed_total", "Requests of a producer whose clock is wrong.", ["verdict"], **here)
         self._latency = Histogram(
             "request_latency_seconds", "From a request's first byte to its answer.", ["status"], buckets=_REQUEST_S, **here
         )
@@ -64,6 +66,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """A request that was refused whole."""
         self._refused.labels(code).inc()
+
+    def skewed(self, verdict: str) -> None:
+        """A request whose Sent-At is beyond the tolerance: corrected, or implausible and left as it is."""
+        self._skewed.labels(verdict).inc()
 
     def answered(self, status: int, seconds: float) -> None:
         self._answered(status)(seconds)

@@ -14,6 +14,8 @@ from lakehouse.errors import NotDurableError
 from lakehouse.storage.local import LocalBus
 from lakehouse.storage.segment import HEADER
 
+_NEARLY = 0.9
+
 
 class SpoolFullError(NotDurableError):
     """The spool holds as much as it may."""
@@ -30,6 +32,7 @@ class Room:
         self._reserve = reserve_bytes
         self._mutex = threading.Lock()
         self._being_written = 0
+        self._has_refused = False
 
     @property
     def held_bytes(self) -> int:
@@ -37,18 +40,20 @@ class Room:
 
     @property
     def is_full(self) -> bool:
-        """Whether an event more would be refused."""
-        return self.held_bytes >= self._most or self._free() <= self._reserve
+        """Whether the last messages found no room, or the next ones may not."""
+        return self._has_refused or self.held_bytes >= _NEARLY * self._most or self._free() <= self._reserve
 
     @contextmanager
     def take(self, messages: list[bytes]) -> Iterator[None]:
         """For as long as `messages` are being written. Raises SpoolFullError."""
         size = sum(len(m) + HEADER.size for m in messages)
         with self._mutex:
+            self._has_refused = True
             if self.held_bytes + self._being_written + size > self._most:
                 raise SpoolFullError("the spool is full", hint="bring the bus back, or raise LAKEHOUSE_COLLECTOR_SPOOL_BYTES")
             if self._free() - self._being_written - size < self._reserve:
                 raise SpoolFullError("the spool's disk is nearly full", hint="free disk space under LAKEHOUSE_HOME (`df -h`)")
+            self._has_refused = False
             self._being_written += size
         try:
             yield

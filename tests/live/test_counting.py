@@ -13,7 +13,7 @@ from tests.live import town as t
 def test_the_counter_gives_the_recount(town: Path, client: redis.Redis) -> None:
     events = t.sittings(Random(1), 400)
     t.publish(town, events)
-    t.counter(town).run_until_idle()
+    t.count_all(town)
     right = t.expected(events, open_vault(Settings(home=town)))
     assert all(right.values())
     assert t.shown(client, right) == right

@@ -75,6 +75,15 @@ def counter(home: Path, bus: Bus | None = None, vault: Vault | None = None, url:
     )
 
 
+def count_all(home: Path) -> None:
+    """Count what the bus holds, and leave the subscription to others."""
+    bus = LocalBus(home / "bus")
+    try:
+        counter(home, bus).run_until_idle()
+    finally:
+        bus.close()
+
+
 def expected(events: list[dict], vault: Vault, at: datetime | None = None) -> dict[str, list[dict]]:
     """The recount of everything that was accepted."""
     pids = {user: known.pid for user, known in vault.subjects({e["payload"]["user_id"] for e in events}).items()}
@@ -101,8 +110,22 @@ def shown(client: redis.Redis, rows: dict[str, list[dict]]) -> dict[str, list[di
 def board(client: redis.Redis, view: Contract, values: tuple) -> Board:
     made = Board(registry(), view, values)
     minutes = made.minutes(int(datetime.now(UTC).timestamp() // 60), WINDOW)
-    made.update({m: client.hgetall(keys.cell(made.partition, m)) for m in minutes}, minutes)
+    with client.pipeline(transaction=False) as pipeline:
+        for minute in minutes:
+            pipeline.hgetall(keys.cell(made.partition, minute))
+        made.update(dict(zip(minutes, pipeline.execute())), minutes)
     return made
+
+
+def lost_and_doubled(right: dict[str, list[dict]], found: dict[str, list[dict]]) -> tuple[int, int]:
+    """Of the events of exam_minutes. Raises AssertionError where these agree, and any other figure does not."""
+    counts = ("started_count", "finished_count", "response_count")
+    of = lambda rows: {(*(r[n] for n in ("zone_id", "org_id", "exam_id", "minute_at")), c): r[c] for r in rows for c in counts}  # noqa: E731
+    should, do = of(right["live.exam_minutes"]), of(found["live.exam_minutes"])
+    differ = [should.get(at, 0) - do.get(at, 0) for at in should.keys() | do.keys()]
+    lost, doubled = sum(d for d in differ if d > 0), -sum(d for d in differ if d < 0)
+    assert lost or doubled or found == right, "the counts agree, and another figure does not"
+    return lost, doubled
 
 
 def _there(client: redis.Redis, view: Contract) -> set[tuple]:
