@@ -10,6 +10,7 @@ before it committed.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import apache_beam as beam
 import numpy as np
@@ -122,8 +123,9 @@ def _markers(judged: Judged, keep: np.ndarray, late: np.ndarray) -> list[dict]:
         "forgotten": count(list(refined.forgotten)),
         "late": count(refined.rows[keep & late]),
     }
+    refined_at = datetime.now(UTC).isoformat()  # in which order, so that a replay can settle copies as we did
     drift = [steps.drift(n for row, n in refined.unknown.items() if of[row] == at) for at in range(len(batches))]
     return [
-        {"batch_id": b.batch_id, **{name: column[at] for name, column in columns.items()}, "drift": drift[at]}
+        {"batch_id": b.batch_id, **{name: column[at] for name, column in columns.items()}, "refined_at": refined_at, "drift": drift[at]}
         for at, b in enumerate(batches)
     ]

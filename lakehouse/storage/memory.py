@@ -5,13 +5,15 @@ the other implementations to these, and a reader who wonders what `pull` must do
 memory: it is in the object that is handed from one opening to the next (`kept`).
 """
 
+import io
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +32,8 @@ class KeptByBus:
 
 class MemoryBus:
     """Bus. A subscription starts with the first message ever published."""
+
+    shows_untrimmed = True
 
     def __init__(self, kept: KeptByBus | None = None, ack_deadline_s: float = ACK_DEADLINE_S) -> None:
         self.kept = kept or KeptByBus()
@@ -70,8 +74,31 @@ class MemoryBus:
         """Here everything that ever happened is kept, so there is nothing to free."""
         return 0
 
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        yield from [data for where, data in list(self.kept.published) if where == topic]
+
     def close(self) -> None:
         self._due = {}
+
+
+class _MemoryWriter:
+    """Writer."""
+
+    def __init__(self, kept: dict[str, bytes], path: str) -> None:
+        self._kept = kept
+        self._path = path
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(bytes(data))
+
+    def commit(self) -> None:
+        if self._path in self._kept:
+            raise FileExistsError(self._path)
+        self._kept[self._path] = b"".join(self._pieces)
+
+    def abandon(self) -> None:
+        self._pieces = []
 
 
 class MemoryFiles:
@@ -88,6 +115,16 @@ class MemoryFiles:
             return self.kept[checked_path(path)]
         except KeyError:
             raise FileNotFoundError(path) from None
+
+    def writer(self, path: str) -> "_MemoryWriter":
+        return _MemoryWriter(self.kept, checked_path(path))
+
+    def reader(self, path: str) -> BinaryIO:
+        return io.BytesIO(self.get(path))
+
+    def sweep(self) -> int:
+        """A writer that is gone took what it had with it."""
+        return 0
 
     def list(self, prefix: str) -> list[str]:
         return sorted(path for path in self.kept if path.startswith(prefix))

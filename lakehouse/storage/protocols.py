@@ -4,10 +4,10 @@ memory.py keeps them in the slowest way and is the definition of right; tests/co
 Which one runs is decided once, in open.py.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -24,6 +24,8 @@ class Message:
 class Bus(Protocol):
     """At-least-once delivery. A message is delivered again until it is acknowledged."""
 
+    shows_untrimmed: bool
+
     def publish(self, topic: str, messages: Sequence[bytes]) -> None:
         """Return once every message is durable. Raises NotDurableError (nothing is promised of the batch then)."""
 
@@ -36,7 +38,22 @@ class Bus(Protocol):
     def trim(self, topic: str) -> int:
         """Free what every subscription has acknowledged; returns how many segments that were."""
 
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        """What a topic still holds, whoever acknowledged it; nothing where not shows_untrimmed."""
+
     def close(self) -> None: ...
+
+
+class Writer(Protocol):
+    """A file on its way in. Until commit() nothing is there, and nothing is left of one that never gets so far."""
+
+    def write(self, data: bytes) -> None:
+        """Raises NotDurableError."""
+
+    def commit(self) -> None:
+        """Durable under its path. Raises FileExistsError where another one is there already: it stays as it is. NotDurableError."""
+
+    def abandon(self) -> None: ...  # after commit() it does nothing
 
 
 class Files(Protocol):
@@ -47,6 +64,15 @@ class Files(Protocol):
 
     def get(self, path: str) -> bytes:
         """Raises FileNotFoundError."""
+
+    def writer(self, path: str) -> Writer:
+        """Create piece by piece, never replace: for what does not fit into memory."""
+
+    def reader(self, path: str) -> BinaryIO:
+        """The same for reading; close it. Raises FileNotFoundError."""
+
+    def sweep(self) -> int:
+        """Remove what writers that are gone left behind; returns how many files that were."""
 
     def list(self, prefix: str) -> list[str]:
         """Paths that start with `prefix`, sorted."""

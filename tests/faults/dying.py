@@ -19,8 +19,9 @@ from lakehouse.settings import settings
 _DURABLE = ("fsync", "replace", "link", "unlink")
 KINDS = ("in_hand", "dead_letters", "_commits", "_refined", "_waiting", "raw", "current", "clean", ".offsets")
 _SMALL = {"LAKEHOUSE_LAND_BATCH_EVENTS": "120", "LAKEHOUSE_REFINE_BATCH_ROWS": "250"}
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["beam_pipelines.ingest", "duckdb", "deltalake"])
+PRELOAD = ("beam_pipelines.ingest", "duckdb", "deltalake")
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload([*PRELOAD])
 
 
 def run(step: str, home: Path, die_at: int | None = None) -> list[str]:
@@ -29,8 +30,8 @@ def run(step: str, home: Path, die_at: int | None = None) -> list[str]:
 
     Raises AssertionError where the process ends in another way than it should.
     """
-    receives, sends = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=_run, args=(step, str(home), die_at, sends))
+    receives, sends = processes.Pipe(duplex=False)
+    process = processes.Process(target=_run, args=(step, str(home), die_at, sends))
     process.start()
     sends.close()
     passed = receives.recv() if receives.poll(None) and die_at is None else []
