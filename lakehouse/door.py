@@ -10,7 +10,7 @@ payload is passed on as it was written, unknown fields included.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -34,6 +34,9 @@ _COLON = ord(":")
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
+_Tenant = msgspec.defstruct("Tenant", [("org_id", int | None)])
+_decode_tenant = msgspec.json.Decoder(_Tenant).decode
+_decode_tenants = msgspec.json.Decoder(_Tenant).decode_lines
 
 
 class Admitted(NamedTuple):
@@ -130,6 +133,28 @@ class Door:
             whole.event_ids = [self._event_id(e) for e in elements]
         return whole
 
+    def admit_each(
+        self,
+        events: Sequence[bytes | Rejection],
+        zone_id: str,
+        received_at: datetime,
+        orgs: frozenset[int] | None = None,
+        skew_ms: int | None = None,
+    ) -> Admission:
+        """One by one, where something is amiss. What is a Rejection already stays one; so does an event outside `orgs`."""
+        whole = Admission(len(events))
+        for index, event in enumerate(events):
+            verdict = event if isinstance(event, Rejection) else self.admit(event, zone_id, received_at, skew_ms)
+            if isinstance(verdict, Admitted) and orgs is not None and _decode_tenant(verdict.line).org_id not in orgs:
+                verdict = Rejection(verdicts.FORBIDDEN_ORG, "org_id")
+            if isinstance(verdict, Rejection):
+                whole.rejected[index] = verdict
+            else:
+                whole.take(verdict.contract, [verdict.line], 1)
+        if whole.rejected:
+            whole.event_ids = [None if isinstance(e, Rejection) else self._event_id(e) for e in events]
+        return whole
+
     def _admit_good(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission | None:
         """The whole body in a few passes of C where nothing is wrong with it; None where anything may be."""
         judges = self._judges
@@ -218,6 +243,16 @@ class Door:
         subjects = map(judge.subject_of, payloads)
         ids, org_ids = [e.event_id for e in events], [e.org_id for e in events]
         return list(map(envelope.Envelope, ids, *same, org_ids, subjects, repeat(received_at), raws, repeat(skew_ms)))
+
+
+def tenants_of(admission: Admission) -> set[int | None]:
+    """Whose the admitted events are, read from the envelopes themselves, so that no reader of bodies can be fooled."""
+    return {line.org_id for lines in admission.lines.values() for line in _decode_tenants(b"\n".join(lines))}
+
+
+def elements(body: bytes) -> list[msgspec.Raw]:
+    """The events of a body, each as it was written. Raises BodyRejectedError."""
+    return _elements(body)
 
 
 def admit(event: bytes, zone_id: str, received_at: datetime, source: str) -> Admitted | Rejection:

@@ -93,12 +93,13 @@ def pack(lines: Iterable[bytes], max_bytes: int = MAX_BATCH_BYTES) -> list[bytes
 def unpack(message: bytes) -> list[bytes]:
     """The lines of a packed batch, or the message itself where it is one bare envelope.
 
-    Raises ValueError where a frame is damaged or claims to be larger than any batch of ours.
+    Raises ValueError where a frame is damaged, is followed by more (which would be left out unseen), or claims to be larger than
+    any batch of ours.
     """
     if not message.startswith(_ZSTD_MAGIC):
         return [message]
     try:
-        data = zstandard.ZstdDecompressor().decompress(message, max_output_size=_MAX_UNPACKED_BYTES)
+        data = zstandard.ZstdDecompressor().decompress(message, max_output_size=_MAX_UNPACKED_BYTES, allow_extra_data=False)
     except (zstandard.ZstdError, MemoryError) as error:
         raise ValueError("damaged or oversized zstd frame") from error
     return data.split(b"\n")

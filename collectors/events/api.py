@@ -1,6 +1,6 @@
 """What is not hot: health, figures, contracts, and the description of it all in OpenAPI.
 
-The events route is served by app.py without FastAPI, and described here by hand from the same contracts.
+The events route is served by app.py without FastAPI, and described in openapi.py from the same contracts.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,39 +11,17 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from collectors.events.openapi import SCHEMES, events_path
+from collectors.media.openapi import media_paths
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
-from lakehouse.door import MAX_EVENTS
-from lakehouse.skew import MOST_MS, TOLERANCE_MS
-from lakehouse.verdicts import CODES
 
 if TYPE_CHECKING:
     from collectors.events.app import Collector
 
-_SENT_AT = {
-    "name": "Sent-At",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "examples": ["2026-11-20T08:00:00.250Z", "1795161600250"]},
-    "description": "When the request was sent, by the sender's clock: RFC 3339, or milliseconds since 1970. Where that clock is wrong by "
-    f"more than {TOLERANCE_MS} ms, and by less than {MOST_MS // 86_400_000} days, event times are corrected by it.",
-}
 _OTHERWISE = {
     404: ("not_found", "nothing is here; GET /docs describes what is"),
     405: ("method_not_allowed", "this path takes another method; GET /docs describes it"),
-}
-_STATUSES = {
-    "202": "Every event is durable.",
-    "207": "Some events are durable, some are rejected; a verdict for each.",
-    "400": "No event was accepted: the verdicts, or the reason for all, say why.",
-    "405": "Another method than POST.",
-    "408": "The request did not arrive in time.",
-    "413": f"The body is too large, or holds more than {MAX_EVENTS} events.",
-    "415": "The body is not JSON, or is encoded otherwise than by gzip.",
-    "421": "The host name is no site of ours.",
-    "431": "The request's line and headers are too long.",
-    "503": "Too much at once, or the bus and the spool are away: send the same again after Retry-After seconds.",
-    "507": "The disk or the spool is full: keep the events, send the same again after Retry-After seconds.",
 }
 
 
@@ -105,35 +83,7 @@ def _streams() -> list[Contract]:
 def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        event = {"oneOf": [_event(c) for c in _streams()]}
-        app.openapi_schema["paths"]["/v1/events"] = {"post": _events_route(event)}
+        app.openapi_schema["paths"]["/v1/events"] = events_path()
+        app.openapi_schema["paths"] |= media_paths(registry())
+        app.openapi_schema.setdefault("components", {})["securitySchemes"] = SCHEMES
     return app.openapi_schema
-
-
-def _events_route(event: dict[str, Any]) -> dict[str, Any]:
-    body = {"oneOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": MAX_EVENTS}]}
-    return {
-        "summary": "Send one event, or an array of them",
-        "description": "The zone follows from the host name. An event is accepted only once it is durable; sending one again, "
-        "under the same event_id, is harmless.\n\n" + "\n".join(f"- `{code}`: {m.says} {m.sender_should}" for code, m in CODES.items()),
-        "parameters": [_SENT_AT],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {status: {"description": says} for status, says in _STATUSES.items()},
-    }
-
-
-def _event(contract: Contract) -> dict[str, Any]:
-    schema = {k: v for k, v in project.json_schema(contract).items() if not k.startswith("$")}
-    words = registry().vocabulary
-    return {
-        "type": "object",
-        "title": contract.id,
-        "properties": {
-            "event_id": {"type": "string", "pattern": words["event_id"].pattern, "description": words["event_id"].description},
-            "contract": {"const": contract.id},
-            "org_id": {"type": ["integer", "null"], "minimum": words["org_id"].minimum, "maximum": words["org_id"].maximum},
-            "payload": schema,
-        },
-        "required": ["event_id", "contract", "payload"],
-        "additionalProperties": False,
-    }

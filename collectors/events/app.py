@@ -1,6 +1,7 @@
 """The collector as an ASGI application.
 
 POST /v1/events ─▶ raw ASGI: every microsecond counts here
+/v1/media…      ─▶ collectors/media/app.py
 all else        ─▶ FastAPI (api.py): /healthz /readyz /metrics /v1/contracts, and OpenAPI, where the hot route stands too
 """
 
@@ -12,18 +13,26 @@ from datetime import UTC, datetime
 
 from collectors.events.answers import Answer, Refusal, answer
 from collectors.events.api import api
+from collectors.events.cors import Cors
+from collectors.events.entrance import Entrance
+from collectors.events.forms import Forms
 from collectors.events.gather import Gatherer
 from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
+from collectors.events.rebirth import JournaledBus, Watch
 from collectors.events.request import Reader
 from collectors.events.room import Room, SpoolFullError
+from collectors.media.app import MEDIA_PATH, Media
 from lakehouse import skew
+from lakehouse.access.open import open_gate
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
 from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
+from lakehouse.places import Home
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_bus, open_spool
+from lakehouse.storage.open import open_bus, open_journal, open_spool
+from lakehouse.storage.protocols import Bus
 from lakehouse.verdicts import TOO_LARGE
 
 EVENTS_PATH = "/v1/events"
@@ -38,18 +47,31 @@ class Collector:
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
         self.is_open = False
-        self._door = door("http")
+        self._forms = Forms(registry(), door("http"))
+        self._cors = Cors(registry(), settings.collector_cors_origins)
+        self._entrance = Entrance(open_gate(settings))
         self._reader = Reader(registry(), settings.collector_max_body_bytes, settings.collector_bodies_bytes)
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
         spool = open_spool(settings)
         room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
-        self.outbox = Outbox(open_bus(settings), spool, room, self.metrics)
+        self.outbox = Outbox(self._journaled(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
+        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
         self._api = api(self, self._lifespan)
+
+    def _journaled(self, settings: Settings) -> Bus:
+        """The bus; where it may come back empty, with a journal and somebody who watches it."""
+        bus, journal, self._watch = open_bus(settings), open_journal(settings), None
+        if journal is None:
+            return bus
+        self._watch = Watch(bus, journal, Home(settings.home).journal, settings.collector_journal_watch_seconds)
+        return JournaledBus(bus, journal)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
+            await self.media(scope, receive, send)
         else:
             await self._api(scope, receive, send)
 
@@ -57,16 +79,23 @@ class Collector:
     async def _lifespan(self, _api):
         """The server closes the doors and lets every request in flight end before it comes back here."""
         self.outbox.start()
+        if self._watch:
+            self._watch.start()
         self.is_open = True
         yield
         self.is_open = False
         self._threads.shutdown()
+        self.media.close()
+        if self._watch:
+            self._watch.close()
         self.outbox.close()
+        self._entrance.close()
 
     async def _events(self, scope: dict, receive, send) -> None:
         began = time.perf_counter()
+        headers = dict(scope["headers"])
         try:
-            reply = await self._collect(scope, receive)
+            reply = await self._collect(scope, headers, receive)
         except Refusal as refusal:
             self.metrics.refused(refusal.code)
             reply = refusal.answer()
@@ -74,26 +103,31 @@ class Collector:
             # A defect of ours. The sender gets a 500, keeps what it sent, and sends it again; nothing was accepted.
             log.error("collect_failed", error=error)
             reply = Refusal(500, "internal", "the collector failed; nothing of this request was accepted").answer()
-        await reply.send(send)
+        await reply.send(send, self._cors.headers(headers.get(b"origin")))
         self.metrics.answered(reply.status, time.perf_counter() - began)
 
-    async def _collect(self, scope: dict, receive) -> Answer:
+    async def _collect(self, scope: dict, headers: dict[bytes, bytes], receive) -> Answer:
         """Raises Refusal."""
-        zone_id, body = await self._reader.read(scope, receive)
+        if scope["method"] == "OPTIONS":
+            return self._cors.preflight(headers.get(b"origin"))
+        zone_id, form = self._reader.head(scope["method"], headers)
+        caller = await self._entrance.enter(scope, headers, zone_id)
+        body, size = await self._reader.body(headers, receive)
         received_at = datetime.now(UTC)
-        skew_ms = self._skew(scope, received_at)
+        skew_ms = self._skew(headers.get(b"sent-at"), received_at)
         try:
-            admission = self._door.admit_body(body, zone_id, received_at, skew_ms)
+            admission = self._forms.admit(form, scope["headers"], body, zone_id, received_at, caller.orgs, skew_ms)
         except BodyRejectedError as error:
+            self._entrance.charge(caller, 1, size)
             raise Refusal(413 if error.code == TOO_LARGE else 400, error.code, str(error), error.position) from error
+        self._entrance.charge(caller, admission.size, size)
         if admission.lines:
             await self._keep(admission.lines)
         self.metrics.admitted(zone_id, admission)
         return answer(admission)
 
-    def _skew(self, scope: dict, received_at: datetime) -> int | None:
+    def _skew(self, sent_at: bytes | None, received_at: datetime) -> int | None:
         """What event times are to be corrected by. Raises Refusal."""
-        sent_at = next((value for name, value in scope["headers"] if name == b"sent-at"), None)
         if sent_at is None:
             return None
         try:

@@ -31,7 +31,7 @@ class Metrics:
 
     def __init__(self) -> None:
         disable_created_metrics()  # a second series for each, which no dashboard of ours reads
-        self._registry = CollectorRegistry()
+        self.registry = self._registry = CollectorRegistry()  # the media routes show theirs on the same page
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         here = {"registry": self._registry}

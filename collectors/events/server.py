@@ -14,6 +14,7 @@ import uvicorn
 
 from collectors.events.app import create_app
 from collectors.events.protocol import limited
+from collectors.events.tls import tls_context
 from lakehouse.settings import Settings
 from lakehouse.storage.durable import write_file
 
@@ -21,7 +22,7 @@ _GRACE_S = 30
 _TICKS_A_SWEEP = 10
 
 
-def options(app: object, settings: Settings) -> uvicorn.Config:
+def options(app: object, settings: Settings, **own: object) -> uvicorn.Config:
     """How every server of this repository's benches runs, too. No access log: it would hold addresses of people."""
     return uvicorn.Config(
         app,
@@ -33,6 +34,7 @@ def options(app: object, settings: Settings) -> uvicorn.Config:
         server_header=False,
         backlog=2048,
         timeout_graceful_shutdown=_GRACE_S,
+        **{"proxy_headers": False} | own,
     )
 
 
@@ -44,14 +46,18 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(settings: Settings, listening: socket.socket, ready_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
     host, port = listening.getsockname()[:2]
-    told = json.dumps({"address": f"http://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()})
+    tls, proxies = tls_context(settings), settings.collector_trusted_proxies
+    own = {"ssl_context_factory": lambda *_: tls} if tls else {}
+    if proxies:
+        own |= {"proxy_headers": True, "forwarded_allow_ips": proxies}
+    told = json.dumps({"address": f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()})
     # One line a malformed request would let strangers fill the disk; what they get tells them enough.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     # uvicorn hands the signal on once it has shut down; we have nothing left to do then, and want to end with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:
-        _Server(options(create_app(settings), settings), told, ready_file).run(sockets=[listening])
+        _Server(options(create_app(settings), settings, **own), told, ready_file).run(sockets=[listening])
     finally:
         if ready_file:
             ready_file.unlink(missing_ok=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Running, arrived
 from sample_events import login, started, text
+
+from tests.collectors.conftest import Running, arrived
 
 
 class Sender:
