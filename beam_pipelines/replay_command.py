@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from beam_pipelines.command import AsJson, _alone, _progress
+from beam_pipelines.command import AsJson, _progress
 from lakehouse.errors import BadInputError
 from lakehouse.moments import moment
 from lakehouse.settings import settings
@@ -41,11 +41,13 @@ def replay(
     window are refined again: over an intact table this changes nothing; after partitions were lost, or with `--into`, it gives
     the same rows. Records whose raw file has expired are counted, and so are those that still wait for `lakehouse refine`.
 
-    Killed in the middle, or run twice: the same end. Nobody can refine meanwhile (exit 12). Times without an offset are UTC.
+    Killed in the middle, or run twice: the same end. Nobody can refine the same contract meanwhile (exit 12). Times without an offset are UTC.
 
     Example: `lakehouse replay --errors --contract exam.events --code out_of_range --dry-run`, then without `--dry-run`;
     or `lakehouse replay --from 2026-11-01 --into november`
     """
+    from beam_pipelines import current
+    from beam_pipelines.locks import alone
     from beam_pipelines.replay import COUNTS, Tally, Window
     from beam_pipelines.stores import stores
     from lakehouse.contracts import registry
@@ -57,14 +59,19 @@ def replay(
     at = stores(chosen)
     wanted = [contracts.get(c) for c in contract] if contract else contracts.ingested
     tallies: dict[str, Tally] = {}
-    with _alone("refine"), _progress("replaying") as show:
+    with _progress("replaying") as show:
         for each in wanted:
             tallies[each.id] = tally = Tally()
-            target = _target(at, each, dry_run, checked_name(into) if into else None)
-            steps = _letters(target, window, code, field, step) if errors else _raw(target, window, chosen.refine_batch_rows)
-            for more in steps:
-                tally.add(**more.counts)
-                show(f"{each.id}: {tally.counts['records']:,} records")
+            with alone(chosen.home, each.id):
+                target = _target(at, each, dry_run, checked_name(into) if into else None)
+                steps = _letters(target, window, code, field, step) if errors else _raw(target, window, chosen.refine_batch_rows)
+                for more in steps:
+                    tally.add(**more.counts)
+                    show(f"{each.id}: {tally.counts['records']:,} records")
+                if not dry_run and into is None and current.has_current(each):
+                    current.advance(chosen, each)
+        if not dry_run and into is None and tallies.get(current.FLOORS, Tally()).counts["replayed"]:
+            current.apply_floors(chosen)
     said = {name: tally.counts for name, tally in tallies.items() if any(tally.counts.values())}
     if as_json:
         typer.echo(json.dumps({"would_replay" if dry_run else "replayed": said}))

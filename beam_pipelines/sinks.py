@@ -1,7 +1,7 @@
 """Everything that land and refine leave behind, and in which order, so that a kill at any moment can be repaired.
 
-    land    raw files ─▶ commit file ─▶ (ack)
-    refine  dead letters ─▶ in hand: the markers to be ─▶ Delta commit ─▶ markers
+    land    raw files ─▶ on the waiting list ─▶ commit file ─▶ (ack)
+    refine  dead letters ─▶ in hand: the markers to be ─▶ Delta commit ─▶ markers ─▶ off the waiting list
 
 A step that finds its own name done does nothing. What is written twice has the same name and the same rows both times.
 """
@@ -49,15 +49,24 @@ def put_raw(to: Stores, contract: Contract, pulled: Pulled, envelopes: Sequence[
             path, data = places.raw_file(contract.domain, contract.table, day, f"{pulled.batch_id}-{part}"), parquet(rows)
             to.files.put(path, data)
             written.append({"path": path, "rows": rows.num_rows, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-    first = min((e.received_at for e in envelopes), default=pulled.landed_at)
+    times = [e.received_at for e in envelopes] or [pulled.landed_at]
     said = {
         "batch_id": pulled.batch_id,
-        "first_received_at": first.astimezone(UTC).isoformat(),
+        "first_received_at": min(times).astimezone(UTC).isoformat(),
+        "last_received_at": max(times).astimezone(UTC).isoformat(),
         "files": written,
         "messages": [*pulled.messages],
     }
-    to.files.put(places.raw_commit(contract.domain, contract.table, pulled.batch_id), json.dumps(said, indent=1).encode())
+    commit_raw(to.files, contract, said)
     return {"messages": len(pulled.messages), "landed": raw.num_rows, "forgotten": len(envelopes) - raw.num_rows}
+
+
+def commit_raw(files: Files, contract: Contract, said: Mapping) -> None:
+    """From here on the batch counts, and waits for refine, which reads the waiting list and not years of commits."""
+    at = contract.domain, contract.table, said["batch_id"]
+    if said["files"]:
+        files.put(places.waiting_batch(*at), b"")
+    files.put(places.raw_commit(*at), json.dumps(said, indent=1).encode())
 
 
 def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[int]]:
@@ -117,6 +126,7 @@ def put_clean(to: Stores, contract: Contract, name: str, clean: pa.Table, marker
 def put_markers(to: Stores, contract: Contract, markers: Iterable[Mapping]) -> None:
     for marker in markers:
         to.files.put(places.refined_marker(contract.domain, contract.table, marker["batch_id"]), json.dumps(marker, indent=1).encode())
+        to.files.delete(places.waiting_batch(contract.domain, contract.table, marker["batch_id"]))
     to.files.delete(places.refining_in_hand(contract.id))
 
 

@@ -1,7 +1,7 @@
 """Where batches come from: the bus, for land; raw's commit files, for refine.
 
 bus ─▶ Puller.take ─▶ Pulled, one a topic ─▶ land ─▶ Puller.done (ack)
-raw/_commits without _refined ─▶ pending ─▶ Group: batches refined at once ─▶ opened: Arrow rows, payloads in clear
+raw/_waiting ─▶ pending ─▶ Group: batches refined at once ─▶ opened: Arrow rows, payloads in clear
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from beam_pipelines.judging import with_skew
 from beam_pipelines.landing import Pulled
 from beam_pipelines.stores import Stores
 from lakehouse import places
@@ -51,20 +52,24 @@ class Puller:
         self._interrupted = {c.topic: self._in_hand(c.topic) for c in contracts}
         self._landed = {c.topic: self._committed(c) for c in contracts}
 
-    def take(self, most_events: int, within_s: float, wait_s: float | None = None) -> list[Pulled] | None:
+    def take(self, most_events: int, within_s: float, wait_s: float | None = None, enough_events: int | None = None) -> list[Pulled] | None:
         """Up to about `most_events` of what waits now. With `wait_s`: of what comes, waiting so long for the first and
-        `within_s` from then on. None where nothing was there; empty where all of it is landed, and only done() lacks."""
-        room = most_events * _BYTES_AN_EVENT
+        `within_s` from then on, or until `enough_events` have come; more than that are taken only where they are there
+        already. None where nothing was there; empty where all of it is landed, and only done() lacks."""
+        room, enough = most_events * _BYTES_AN_EVENT, (enough_events or most_events) * _BYTES_AN_EVENT
         found: dict[str, list[Message]] = {}
-        until, first_came = time.monotonic() + (wait_s or 0), False
-        while room > 0:
+        until, first_came, came_in_all = time.monotonic() + (wait_s or 0), False, 0
+        while came_in_all < room:
             came = self._pull_each(found)
-            room -= came
+            came_in_all += came
             if came and not first_came:
                 until, first_came = time.monotonic() + within_s, True
-            if not came if wait_s is None else time.monotonic() >= until:
+            if wait_s is None or came_in_all >= enough:
+                if not came:
+                    break
+            elif time.monotonic() >= until:
                 break
-            if not came:
+            elif not came:
                 time.sleep(0.02)
         return [batch for topic, messages in found.items() for batch in self._batches(topic, messages)] if found else None
 
@@ -187,17 +192,48 @@ class Opened:
 
 
 def pending(files: Files, contract: Contract) -> list[RawBatch]:
-    """Committed and not yet refined, oldest first."""
+    """Committed and not yet refined, oldest first. What it costs depends on how many wait, not on how many ever came."""
     at = contract.domain, contract.table
-    refined = {path.rpartition("/")[2] for path in files.list(places.refined_dir(*at) + "/")}
-    waiting = [path for path in files.list(places.raw_commit_dir(*at) + "/") if path.rpartition("/")[2] not in refined]
-    return sorted(committed(files, waiting), key=lambda b: (b.first_received_at, b.batch_id))
+    _begin_waiting_list(files, contract)
+    named = [path.rpartition("/")[2] for path in files.list(places.waiting_dir(*at) + "/")]
+    said = [_commit_of(files, at, batch_id) for batch_id in named]
+    return sorted(_named([s for s in said if s]), key=lambda b: (b.first_received_at, b.batch_id))
 
 
 def committed(files: Files, commits: Sequence[str]) -> list[RawBatch]:
     """What these commit files name, less those that name no row."""
-    said = [json.loads(files.get(path)) for path in commits]
-    return [RawBatch(s["batch_id"], s["first_received_at"], tuple(s["files"])) for s in said if s["files"]]
+    return _named([json.loads(files.get(path)) for path in commits])
+
+
+def _named(commits: Sequence[dict]) -> list[RawBatch]:
+    return [RawBatch(s["batch_id"], s["first_received_at"], tuple(s["files"])) for s in commits if s["files"]]
+
+
+def _commit_of(files: Files, at: tuple[str, str], batch_id: str) -> dict | None:
+    """None where the batch was never committed, or is refined and our predecessor was killed before it said so here."""
+    try:
+        said = json.loads(files.get(places.raw_commit(*at, batch_id)))
+    except FileNotFoundError:
+        return None
+    try:
+        files.get(places.refined_marker(*at, batch_id))
+    except FileNotFoundError:
+        return said
+    files.delete(places.waiting_batch(*at, batch_id))
+    return None
+
+
+def _begin_waiting_list(files: Files, contract: Contract) -> None:
+    """Once in a lake's life: what was landed before there was such a list goes on it."""
+    at = contract.domain, contract.table
+    try:
+        files.get(places.waiting_list_begun(*at))
+    except FileNotFoundError:
+        refined = {path.rpartition("/")[2] for path in files.list(places.refined_dir(*at) + "/")}
+        for path in files.list(places.raw_commit_dir(*at) + "/"):
+            if (name := path.rpartition("/")[2]) not in refined:
+                files.put(places.waiting_batch(*at, name.removesuffix(".json")), b"")
+        files.put(places.waiting_list_begun(*at), b"")
 
 
 def groups(contract: Contract, batches: Sequence[RawBatch], most_rows: int) -> list[Group]:
@@ -234,7 +270,7 @@ def read(files: Files, named: dict) -> pa.Table:
     data = files.get(named["path"])
     if hashlib.sha256(data).hexdigest() != named["sha256"]:
         raise CorruptError(f"{named['path']} is not what was landed", hint="restore it from a copy; its commit file holds its sha256")
-    return pq.read_table(io.BytesIO(data))
+    return with_skew(pq.read_table(io.BytesIO(data)))
 
 
 def known_event_ids(files: Sequence[str], keys: pa.ChunkedArray) -> dict[int, set[str]]:

@@ -13,12 +13,13 @@ import msgspec
 import zstandard
 
 MAX_BATCH_BYTES = 2_000_000  # before compression; Pub/Sub's emulator refuses what comes to more than 4 MB
+_LEVEL = -5  # to a quarter of the size for half of the CPU that level 1 takes to a seventh: the bus holds it for seconds
 _LINE_END = ord("\n")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # a frame that claims more is not ours
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
+class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One record on the bus; contracts/envelope.odcs.yaml says what each field means. `payload` is the JSON text."""
 
     event_id: str
@@ -30,6 +31,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
     subject: str | None
     received_at: datetime
     payload: msgspec.Raw
+    clock_skew_ms: int | None = None
 
 
 encode = msgspec.json.Encoder().encode
@@ -46,7 +48,7 @@ class Packer:
     def __init__(self, max_bytes: int = MAX_BATCH_BYTES) -> None:
         self._buffer = bytearray(max_bytes)
         self._end = 0
-        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._compress = zstandard.ZstdCompressor(level=_LEVEL).compress
         self._messages: list[bytes] = []
 
     def add(self, lines: Iterable[bytes]) -> None:

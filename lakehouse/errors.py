@@ -85,6 +85,12 @@ class DeniedError(LakehouseError):
         self.is_known = is_known
 
 
+class UnavailableError(LakehouseError):
+    """A service that is needed does not answer (the store of keys, the identity provider); nothing was changed."""
+
+    exit_code = 17
+
+
 class QualityGateError(LakehouseError):
     """A check failed; what comes after must not run."""
 

@@ -32,6 +32,7 @@ TOO_LONG_AGO = "too_long_ago"
 NUL_CHARACTER = "nul_character"
 TOO_LARGE = "too_large"
 EMPTY = "empty"
+FORBIDDEN_ORG = "forbidden_org"
 UNREADABLE_MESSAGE = "unreadable_message"
 BAD_ENVELOPE = "bad_envelope"
 
@@ -64,6 +65,10 @@ CODES: dict[str, Meaning] = {
     NUL_CHARACTER: Meaning("A text holds the character U+0000, which databases refuse.", "Remove the character."),
     TOO_LARGE: Meaning("The record or the request is larger than allowed.", "Send less at once, or shorten the payload."),
     EMPTY: Meaning("The request holds no event.", "Send at least one."),
+    FORBIDDEN_ORG: Meaning(
+        "The key or token is for other tenants than the event's org_id, or the event names none.",
+        "Send the tenant's own org_id, with the key of that tenant.",
+    ),
     UNREADABLE_MESSAGE: Meaning(
         "A message on the bus is neither a packed batch nor an envelope.", "Publish what lakehouse.envelope.pack makes, or one envelope."
     ),

@@ -87,7 +87,7 @@ class Server:
         if fresh:
             self._init()
         self.port = self.port or _free_port()
-        options = self._options | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        options = self._options | {"port": str(self.port), "unix_socket_directories": ""}  # a socket's path may not be long
         words = [str(_bin("postgres")), "-D", str(self.data), *(w for name, value in options.items() for w in ("-c", f"{name}={value}"))]
         with self.log.open("ab") as log:
             self._process = self._popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -1,7 +1,7 @@
 """What the collector answers: one shape for events with verdicts, one for requests refused whole.
 
 Admission ─▶ 202 all accepted │ 207 some │ 400 none
-Refusal   ─▶ 400 405 413 415 421 503 507, with a code, and a sentence that holds nothing of the request
+Refusal   ─▶ 400 401 403 405 408 413 415 421 429 431 503 507, with a code, and a sentence that holds nothing of the request
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ class Answer:
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    async def send(self, send) -> None:
-        """As ASGI messages."""
-        headers = [JSON, (b"content-length", b"%d" % len(self.body)), *self.headers]
+    async def send(self, send, more: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """As ASGI messages. `more`: headers that have nothing to do with the answer itself."""
+        content = [JSON, (b"content-length", b"%d" % len(self.body))] if self.status != 204 else []
+        headers = [*content, *self.headers, *more]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
@@ -32,20 +33,29 @@ class Answer:
 class Refusal(Exception):
     """The whole request is refused, before or instead of verdicts on its events."""
 
-    def __init__(self, status: int, code: str, message: str, position: int | None = None, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        position: int | None = None,
+        retry_after_s: int | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.position = position
         self.retry_after_s = retry_after_s
+        self.headers = headers
 
     def answer(self) -> Answer:
         told = {"code": self.code, "message": str(self)}
         if self.position is not None:
             told["position"] = self.position
-        headers = () if self.retry_after_s is None else ((b"retry-after", b"%d" % self.retry_after_s),)
+        headers = self.headers if self.retry_after_s is None else ((b"retry-after", b"%d" % self.retry_after_s), *self.headers)
         if self.status == 405:
-            headers = ((b"allow", b"POST"),)
+            headers = ((b"allow", b"POST, OPTIONS"),)
         if self.status == 413:
             headers = ((b"connection", b"close"),)  # there may be more of the body than anybody wants to read
         return Answer(self.status, _encode(told), headers)

@@ -1,6 +1,7 @@
 """The collector as an ASGI application.
 
 POST /v1/events ─▶ raw ASGI: every microsecond counts here
+/v1/media…      ─▶ collectors/media/app.py
 all else        ─▶ FastAPI (api.py): /healthz /readyz /metrics /v1/contracts, and OpenAPI, where the hot route stands too
 """
 
@@ -12,14 +13,21 @@ from datetime import UTC, datetime
 
 from collectors.events.answers import Answer, Refusal, answer
 from collectors.events.api import api
+from collectors.events.cors import Cors
+from collectors.events.entrance import Entrance
+from collectors.events.forms import Forms
 from collectors.events.gather import Gatherer
 from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
 from collectors.events.rebirth import JournaledBus, Watch
 from collectors.events.request import Reader
+from collectors.events.room import Room, SpoolFullError
+from collectors.media.app import MEDIA_PATH, Media
+from lakehouse import skew
+from lakehouse.access.open import open_gate
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
-from lakehouse.errors import BusyError, NotDurableError
+from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.places import Home
 from lakehouse.settings import Settings
@@ -39,11 +47,16 @@ class Collector:
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
         self.is_open = False
-        self._door = door("http")
-        self._reader = Reader(registry(), settings.collector_max_body_bytes)
+        self._forms = Forms(registry(), door("http"))
+        self._cors = Cors(registry(), settings.collector_cors_origins)
+        self._entrance = Entrance(open_gate(settings))
+        self._reader = Reader(registry(), settings.collector_max_body_bytes, settings.collector_bodies_bytes)
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
-        self.outbox = Outbox(self._journaled(settings), open_spool(settings), self.metrics)
+        spool = open_spool(settings)
+        room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
+        self.outbox = Outbox(self._journaled(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
+        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
         self._api = api(self, self._lifespan)
 
     def _journaled(self, settings: Settings) -> Bus:
@@ -57,6 +70,8 @@ class Collector:
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
+            await self.media(scope, receive, send)
         else:
             await self._api(scope, receive, send)
 
@@ -70,14 +85,17 @@ class Collector:
         yield
         self.is_open = False
         self._threads.shutdown()
+        self.media.close()
         if self._watch:
             self._watch.close()
         self.outbox.close()
+        self._entrance.close()
 
     async def _events(self, scope: dict, receive, send) -> None:
         began = time.perf_counter()
+        headers = dict(scope["headers"])
         try:
-            reply = await self._collect(scope, receive)
+            reply = await self._collect(scope, headers, receive)
         except Refusal as refusal:
             self.metrics.refused(refusal.code)
             reply = refusal.answer()
@@ -85,26 +103,49 @@ class Collector:
             # A defect of ours. The sender gets a 500, keeps what it sent, and sends it again; nothing was accepted.
             log.error("collect_failed", error=error)
             reply = Refusal(500, "internal", "the collector failed; nothing of this request was accepted").answer()
-        await reply.send(send)
+        await reply.send(send, self._cors.headers(headers.get(b"origin")))
         self.metrics.answered(reply.status, time.perf_counter() - began)
 
-    async def _collect(self, scope: dict, receive) -> Answer:
+    async def _collect(self, scope: dict, headers: dict[bytes, bytes], receive) -> Answer:
         """Raises Refusal."""
-        zone_id, body = await self._reader.read(scope, receive)
+        if scope["method"] == "OPTIONS":
+            return self._cors.preflight(headers.get(b"origin"))
+        zone_id, form = self._reader.head(scope["method"], headers)
+        caller = await self._entrance.enter(scope, headers, zone_id)
+        body, size = await self._reader.body(headers, receive)
+        received_at = datetime.now(UTC)
+        skew_ms = self._skew(headers.get(b"sent-at"), received_at)
         try:
-            admission = self._door.admit_body(body, zone_id, datetime.now(UTC))
+            admission = self._forms.admit(form, scope["headers"], body, zone_id, received_at, caller.orgs, skew_ms)
         except BodyRejectedError as error:
+            self._entrance.charge(caller, 1, size)
             raise Refusal(413 if error.code == TOO_LARGE else 400, error.code, str(error), error.position) from error
+        self._entrance.charge(caller, admission.size, size)
         if admission.lines:
             await self._keep(admission.lines)
         self.metrics.admitted(zone_id, admission)
         return answer(admission)
+
+    def _skew(self, sent_at: bytes | None, received_at: datetime) -> int | None:
+        """What event times are to be corrected by. Raises Refusal."""
+        if sent_at is None:
+            return None
+        try:
+            ms = skew.skew_ms(sent_at.decode("latin-1").strip(), received_at)
+        except BadInputError as error:
+            raise Refusal(400, "bad_sent_at", "the header Sent-At must be RFC 3339 with an offset, or milliseconds since 1970") from error
+        if skew.is_negligible(ms):
+            return None
+        self.metrics.skewed("corrected" if skew.is_plausible(ms) else "implausible")
+        return ms if skew.is_plausible(ms) else None
 
     async def _keep(self, lines: dict[str, list[bytes]]) -> None:
         try:
             await self.gatherer.keep(lines)
         except BusyError as error:
             raise Refusal(503, "busy", str(error), retry_after_s=1) from error
+        except SpoolFullError as error:
+            raise Refusal(507, "spool_full", "the bus is away and the spool is full: keep the events", retry_after_s=30) from error
         except NotDurableError as error:
             # What the cause says is about our disk and our bus: whoever sends is told only what to do.
             if getattr(error.__cause__, "errno", None) in _NO_ROOM:

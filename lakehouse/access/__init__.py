@@ -2,5 +2,6 @@
 
     Authorization header ─▶ Gate.caller ─▶ Caller ─▶ .require(scope, zone, org)
 
-caller.py has the nouns and the gate that stands open on the local profile.
+caller.py has the nouns and the gate that stands open on the local profile, gate.py the closed one; keys.py and oidc.py know
+API keys and bearer tokens, limit.py how much a caller may send. open.py chooses by the settings.
 """

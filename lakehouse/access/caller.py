@@ -1,6 +1,7 @@
 """A caller, what it may do where, and the gate that knows it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -16,11 +17,22 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How much a caller may send. After a pause it may send `burst_s` seconds' worth at once, and that is also the most in one request."""
+
+    events_per_s: float
+    bytes_per_s: float
+    burst_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """A program or a signed-in person, known by a key's or a token's id and never by a name.
 
     zones, orgs  where it may act; None means everywhere
     user_id      set where only one person's own data may be read (a parent's or a student's token)
+    limit        what it may send; None means without limit
+    expires_at   when the key or token ends; None means never (the gate that stands open)
     """
 
     key_id: str
@@ -28,6 +40,8 @@ class Caller:
     zones: frozenset[str] | None = None
     orgs: frozenset[int] | None = None
     user_id: str | None = None
+    limit: RateLimit | None = None
+    expires_at: datetime | None = None
 
     def require(self, scope: Scope, zone_id: str | None = None, org_ids: frozenset[int] = frozenset()) -> None:
         """Raises DeniedError where the scope is lacking, or the zone or one of the tenants is not this caller's."""
@@ -40,16 +54,40 @@ class Caller:
 
 
 class Gate(Protocol):
-    """Knows callers."""
+    """Knows callers. In an event loop: `gate.known(a) or await asyncio.to_thread(gate.caller, a)`."""
+
+    is_open: bool
+    """Whether everybody comes in, so that nobody need be asked for a key."""
 
     def caller(self, authorization: str | None) -> Caller:
-        """Of the value of an Authorization header. Raises DeniedError with is_known=False where it names nobody we know."""
+        """Of the value of an Authorization header. May wait for a database or the network.
+
+        Raises DeniedError with is_known=False where it names nobody we know, UnavailableError where that cannot be known now.
+        """
+
+    def known(self, authorization: str | None) -> Caller | None:
+        """A caller who was here in the last seconds; None where only `caller` can tell. Never waits."""
+
+    def remembers(self, authorization: str | None) -> bool:
+        """Whether it let this one in lately, so that it is no guess."""
+
+    def close(self) -> None: ...
 
 
 class OpenGate:
     """Everybody may do everything: for the local profile alone."""
 
+    is_open = True
     _anybody = Caller("anybody", frozenset(Scope))
 
     def caller(self, authorization: str | None) -> Caller:
         return self._anybody
+
+    def known(self, authorization: str | None) -> Caller | None:
+        return self._anybody
+
+    def remembers(self, authorization: str | None) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -14,6 +14,7 @@ _LAYERS = {
     "curated": "Facts, dimensions and marts",
     "features": "Features",
     "monitoring": "Monitoring",
+    "live": "Live aggregates",
     "envelope": "Platform",
     "dead_letter": "Platform",
 }
@@ -41,16 +42,22 @@ def contract_page(contract: Contract, contracts: Registry) -> str:
         ("about", f"the person in `{contract.subject}`" if contract.subject else "nobody"),
         ("partitioned by the business day of", f"`{contract.event_time}`" if contract.event_time else ""),
         ("grain", ", ".join(f"`{k}`" for k in contract.primary_key)),
+        ("counts", f"[{contract.live.source}]({contract.live.source}.md)" if contract.live else ""),
+        ("a subscriber names", ", ".join(f"`{k}`" for k in contract.live.partition) if contract.live else ""),
         (
             "unknown fields",
             ("refused" if contract.refuses_unknown_fields else "kept in sealed raw, reported as drift") if contract.is_ingested else "",
         ),
+        ("in raw", f"for {contract.raw_retention_days} days, sealed" if contract.is_ingested else ""),
         ("written in", f"`contracts/{contract.path}`"),
     ]
     lines += ["| | |", "| --- | --- |"] + [f"| {k} | {v} |" for k, v in facts if v]
     if contract.event_types:
         lines += ["", "## Event types", "", "| event_type | requires, beside what is always required |", "| --- | --- |"]
         lines += [f"| `{name}` | {', '.join(f'`{f}`' for f in required)} |" for name, required in contract.event_types]
+    if contract.media_kinds:
+        lines += ["", "## Media objects", "", "| kind | content types | at most |", "| --- | --- | --- |"]
+        lines += [f"| `{k.name}` | {', '.join(k.content_types)} | {k.max_bytes // 2**20} MiB |" for k in contract.media_kinds]
     lines += ["", "## Fields" if not contract.is_ingested else "## Payload", "", *_field_table(contract.fields, contract.is_ingested)]
     if contract.is_ingested:
         lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False)]

@@ -6,6 +6,8 @@ KEPT_BY_DEFAULT = frozenset({"public", "internal"})
 CLASSIFICATIONS = ("public", "internal", "identifier", "personal", "sensitive")
 TREATMENTS = ("keep", "drop", "pseudonymise", "truncate_ip", "year_only")
 MAX_TEXT = 256
+RAW_RETENTION_DAYS = 30
+"""How long raw is kept where a contract does not say less (rawRetentionDays): face, voice and motion are gone after 7 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,50 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of a live contract.
+
+    kind  count (of all, or of those that have `of`), sum, mean, last (by event time; the `keep` newest, newest first)
+    when  (field, value) pairs that all must hold; None means that the field is absent
+    """
+
+    name: str
+    kind: str
+    of: str | None
+    when: tuple[tuple[str, object], ...] = ()
+    keep: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How a live contract comes about: measures over the records of `source`, a stream or another live contract."""
+
+    source: str
+    partition: tuple[str, ...]
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaKind:
+    """A kind of media object that events of a stream may refer to by media_id. `name` is unique among all contracts."""
+
+    name: str
+    content_types: tuple[str, ...]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
-    """One dataset. `layer`: stream, table, envelope, dead_letter, curated, features or monitoring.
+    """One dataset. `layer`: stream, table, envelope, dead_letter, curated, features, monitoring or live.
 
     subject      the field that says whom a record is about; None where it is about nobody
     event_time   the field whose business day is the partition
     event_types  event type → the fields it requires; empty for anything but a stream
     row_key      table: the field that identifies a row of the source
-    primary_key  curated and features: the grain
+    primary_key  curated, features and live: the grain
+    live         live: what is counted
+    media_kinds  stream: what may be uploaded for its events to refer to
+    raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
     """
 
     id: str
@@ -59,6 +97,9 @@ class Contract:
     primary_key: tuple[str, ...] = ()
     refuses_unknown_fields: bool = False
     freshness_minutes: int | None = None
+    live: Live | None = None
+    media_kinds: tuple[MediaKind, ...] = ()
+    raw_retention_days: int = RAW_RETENTION_DAYS
     path: str = ""
 
     def field(self, name: str) -> Field:

@@ -11,7 +11,6 @@ row in `subject` stays behind as a keyed tombstone.
 
 import hmac
 import os
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
@@ -23,10 +22,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lakehouse.errors import CorruptError, NotDurableError, SettingsError
+from lakehouse.errors import CorruptError, SettingsError
 from lakehouse.privacy.seal import KEY_BYTES, new_key, seal, seal_all, unseal, unseal_all
 from lakehouse.storage.durable import make_folder, sync_folder, write_all
 from lakehouse.storage.protocols import SubjectKey
+from lakehouse.storage.sql import create_tables
 
 _CHUNK = 5_000  # values in one statement; SQLite takes 32,766
 
@@ -103,7 +103,7 @@ class SqlVault:
             raise SettingsError(f"no vault on {engine.dialect.name}", hint=f"LAKEHOUSE_VAULT_URL: use one of {', '.join(_INSERT)}")
         self._engine = engine
         self._insert = _INSERT[engine.dialect.name]
-        _create_tables(engine)
+        create_tables(engine, _metadata)
         master = self._master_key(wrapper)
         self._digest_key = _derive(master, b"subject digest")
         self._wrapping_key = _derive(master, b"data key wrapping")
@@ -175,41 +175,6 @@ class SqlVault:
                 self._add(db, _master, [{"id": 1, "wrapped": wrapper.wrap(new_key())}])
                 wrapped = db.scalar(query)
         return wrapper.unwrap(wrapped)
-
-
-def sqlite_engine(path: Path) -> sa.Engine:
-    """A vault's database in one file, durable at every commit, for several processes at once."""
-    make_folder(path.parent)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
-
-    @sa.event.listens_for(engine, "connect")
-    def _durable(connection, _record) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA secure_delete=ON")  # a deleted key must not linger in a free page
-
-    @sa.event.listens_for(engine, "handle_error")
-    def _explained(context) -> None:
-        code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind of failure
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
-            raise NotDurableError(
-                f"the vault could not be written: {context.original_exception}",
-                hint=f"free disk space under LAKEHOUSE_HOME (`df -h`), or see who may write to {path.parent}; then run it again",
-            ) from context.original_exception
-
-    return engine
-
-
-def _create_tables(engine: sa.Engine) -> None:
-    for table in _metadata.sorted_tables:
-        create = sa.schema.CreateTable(table, if_not_exists=True)
-        try:
-            with engine.begin() as db:
-                db.execute(create)
-        except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
-            # PostgreSQL looks and then creates: of two processes that open a new vault at once, one fails. Now it is there.
-            with engine.begin() as db:
-                db.execute(create)
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:

@@ -11,8 +11,9 @@ and STORAGE_EMULATOR_HOST are read by Google's clients themselves.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as NotInTime
+from typing import BinaryIO
 
 from lakehouse.errors import BadInputError, CorruptError, KeyGoneError, LakehouseError, NotDurableError, SettingsError, require
 from lakehouse.storage.protocols import Message
@@ -22,12 +23,15 @@ _SHORTEST_PULL_S = 1.0  # a shorter deadline cuts off answers that are on their 
 _INCARNATION = "incarnation"  # the label that tells a topic or subscription from one of the same name before it
 _LOOK_S = 5.0
 _ACK_IDS = 1_000  # in one request; Pub/Sub takes 512 kB of them
+_PIECE_BYTES = 1024 * 1024
 _AAD = b"megacity vault master key"
 
 
 class PubSubBus:
     """Bus over Pub/Sub. Unlike the local log, a subscription knows only what was published after it was made, and any
     number of processes may share it."""
+
+    shows_untrimmed = False
 
     def __init__(self, project: str, ack_deadline_s: float = ACK_DEADLINE_S, publish_timeout_s: float = 10.0) -> None:
         """`ack_deadline_s`: at most 600. `publish_timeout_s`: how long the client may go on trying before we say that it failed."""
@@ -110,6 +114,10 @@ class PubSubBus:
         """Pub/Sub frees an acknowledged message by itself."""
         return 0
 
+    def untrimmed(self, topic: str) -> Iterator[bytes]:
+        """Pub/Sub shows a message to its subscriptions only."""
+        return iter(())
+
     def close(self) -> None:
         """What is unacknowledged is handed back at once."""
         for path, handles in self._unacknowledged.items():
@@ -172,6 +180,40 @@ def _away(why: str) -> LakehouseError:
     )
 
 
+class _GcsWriter:
+    """Writer: a resumable upload that is told to create, and never to replace."""
+
+    def __init__(self, blob, path: str) -> None:
+        self._api = require("google.api_core.exceptions", "gcp")
+        self._path = path
+        self._upload = blob.open("wb", chunk_size=_PIECE_BYTES, if_generation_match=0)
+
+    def write(self, data: bytes) -> None:
+        with self._explained():
+            self._upload.write(data)
+
+    def commit(self) -> None:
+        with self._explained():
+            self._upload.close()
+
+    def abandon(self) -> None:
+        # close() would finish the upload, and so would the garbage collector; without its buffer it has nothing to finish.
+        self._upload._buffer.close()
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except self._api.PreconditionFailed:
+            self.abandon()
+            raise FileExistsError(self._path) from None
+        except (self._api.GoogleAPICallError, self._api.RetryError) as error:
+            self.abandon()
+            raise NotDurableError(
+                f"Cloud Storage did not take {self._path} ({type(error).__name__})", hint="send it again; nothing of it was kept"
+            ) from error
+
+
 class GcsFiles:
     """Files in one bucket. An object appears whole or not at all, so there is no temporary name."""
 
@@ -199,6 +241,20 @@ class GcsFiles:
             return self._bucket.blob(checked_path(path)).download_as_bytes(checksum="crc32c", retry=self._retry)
         except self._api.NotFound:
             raise FileNotFoundError(path) from None
+
+    def writer(self, path: str) -> "_GcsWriter":
+        return _GcsWriter(self._bucket.blob(checked_path(path)), path)
+
+    def reader(self, path: str) -> BinaryIO:
+        """Raises FileNotFoundError."""
+        blob = self._bucket.blob(checked_path(path))
+        if not blob.exists(retry=self._retry):
+            raise FileNotFoundError(path)
+        return blob.open("rb", chunk_size=_PIECE_BYTES)
+
+    def sweep(self) -> int:
+        """Cloud Storage forgets unfinished uploads by itself, after a week."""
+        return 0
 
     def list(self, prefix: str) -> list[str]:
         return sorted(blob.name for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields="items(name),nextPageToken"))

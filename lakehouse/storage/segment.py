@@ -12,6 +12,7 @@ import os
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from lakehouse.storage.durable import sync_folder, write_all
@@ -137,3 +138,20 @@ class SegmentReader:
 def segments(folder: Path) -> list[str]:
     """Names of the folder's segments, oldest first."""
     return sorted(name.removesuffix(SUFFIX) for name in os.listdir(folder) if name.endswith(SUFFIX))
+
+
+def read_all(folder: Path) -> Iterator[bytes]:
+    """Every sound record of every segment that is there, oldest segment first."""
+    for name in segments(folder):
+        try:
+            reader = SegmentReader(folder / f"{name}{SUFFIX}")
+        except FileNotFoundError:
+            continue  # trimmed while we read: everybody has it
+        try:
+            offset = 0
+            while (found := reader.next(offset)) is not None:
+                start, data = found
+                yield data
+                offset = start + HEADER.size + len(data)
+        finally:
+            reader.close()

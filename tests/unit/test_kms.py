@@ -13,8 +13,9 @@ from google.cloud import kms
 
 from lakehouse.errors import CorruptError, KeyGoneError
 from lakehouse.privacy.seal import new_key, seal, unseal
-from lakehouse.privacy.vault import SqlVault, sqlite_engine
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.storage.gcp import KmsKey
+from lakehouse.storage.sql import sqlite_engine
 
 NAME = "projects/p/locations/asia-northeast3/keyRings/lakehouse/cryptoKeys/vault"
 

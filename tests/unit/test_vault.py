@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from lakehouse.errors import CorruptError, SettingsError
-from lakehouse.privacy.vault import KeyFile, SqlVault, sqlite_engine
+from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_vault
+from lakehouse.storage.sql import sqlite_engine
 
 MAKE_PEOPLE = """
 import hashlib, json, sys

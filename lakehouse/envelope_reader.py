@@ -1,0 +1,146 @@
+"""Reading bus messages: messages in, envelopes and unreadable pieces out. Pure.
+
+    message ─ unpack ─▶ lines ─ decode, check ─▶ Envelope
+                 │                    └────────▶ Unreadable(bad_envelope, unknown_contract)
+                 └─────────────────────────────▶ Unreadable(unreadable_message)
+
+Payloads are not judged here; envelopes are, because every reader acts on what they say. Landing and the live path read
+with the same eyes, so that they agree on what a record is.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from lakehouse import envelope, verdicts
+from lakehouse.contracts import project
+from lakehouse.contracts.model import MAX_TEXT, Contract
+from lakehouse.contracts.registry import Registry
+from lakehouse.envelope import Envelope
+from lakehouse.judge import EARLIEST, refusal
+from lakehouse.verdicts import Rejection
+
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # a year 9999 names a partition that never expires, and overflows in another time zone
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A message, or a line of one, that is no envelope of this topic."""
+
+    data: bytes
+    verdict: Rejection
+
+
+class EnvelopeReader:
+    """The rules of the envelope for one topic."""
+
+    def __init__(self, contracts: Registry, contract: Contract) -> None:
+        self._contract = contract
+        self._registry = contracts
+        self._zones = frozenset(z.zone_id for z in contracts.zones)
+        self._word = contracts.word
+        self._strict = msgspec.json.Decoder(_strict_envelope(contracts.get("platform.envelope"))).decode
+        self._are_event_ids = _lines_of(contracts.word("event_id").pattern)
+        self._subject_of = _subject_reader(contract)
+
+    def read(self, messages: Iterable[bytes]) -> tuple[list[Envelope], list[Unreadable]]:
+        envelopes, unreadable = [], []
+        for message in messages:
+            try:
+                lines = [line for line in envelope.unpack(message) if line]  # a last line end holds no record
+            except ValueError:
+                unreadable.append(Unreadable(message, Rejection(verdicts.UNREADABLE_MESSAGE)))
+                continue
+            read = self._all(lines)
+            if read is None:
+                read, failed = self._each(lines)
+                unreadable += failed
+            envelopes += read
+        return [self._about_its_subject(e) for e in envelopes] if self._subject_of else envelopes, unreadable
+
+    def _all(self, lines: Sequence[bytes]) -> list[Envelope] | None:
+        """All of a message in a few passes of C where nothing is wrong with it; None where anything may be."""
+        try:
+            read = [envelope.decode(line) for line in lines]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        org, subject, skew = self._word("org_id"), self._word("subject"), self._word("clock_skew_ms")
+        is_sound = (
+            all(e.contract == self._contract.id and e.received_at.tzinfo is not None for e in read)
+            and all(EARLIEST <= e.received_at < _LATEST for e in read)
+            and self._are_event_ids("\n".join([e.event_id for e in read]))
+            and {e.zone_id for e in read} <= self._zones
+            and all(e.org_id is None or org.minimum <= e.org_id <= org.maximum for e in read)
+            and all(e.clock_skew_ms is None or skew.minimum <= e.clock_skew_ms <= skew.maximum for e in read)
+            and all(e.subject is None or len(e.subject) <= subject.max_length for e in read)
+            and all(self._obeys("source", s) for s in {e.source for e in read})
+            and all(self._obeys("contract_version", v) for v in {e.contract_version for e in read})
+        )
+        return read if is_sound else None
+
+    def _obeys(self, name: str, text: str) -> bool:
+        word = self._word(name)
+        return len(text) <= word.max_length and re.fullmatch(word.pattern.removeprefix("^").removesuffix("$"), text) is not None
+
+    def _each(self, lines: Iterable[bytes]) -> tuple[list[Envelope], list[Unreadable]]:
+        read, unreadable = [], []
+        for line in lines:
+            verdict = self._verdict(line)
+            if isinstance(verdict, Envelope):
+                read.append(verdict)
+            else:
+                unreadable.append(Unreadable(line, verdict))
+        return read, unreadable
+
+    def _verdict(self, line: bytes) -> Envelope | Rejection:
+        try:
+            line.decode()
+            strict, read = self._strict(line), envelope.decode(line)
+        except msgspec.ValidationError as error:
+            return Rejection(verdicts.BAD_ENVELOPE, refusal(error).field)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Rejection(verdicts.UNREADABLE_MESSAGE)
+        if self._registry.find(strict.contract) is None:
+            return Rejection(verdicts.UNKNOWN_CONTRACT, "contract")
+        if strict.contract != self._contract.id:
+            return Rejection(verdicts.BAD_ENVELOPE, "contract")
+        if not EARLIEST <= read.received_at < _LATEST:
+            return Rejection(verdicts.BAD_ENVELOPE, "received_at")
+        return read if strict.zone_id in self._zones else Rejection(verdicts.BAD_ENVELOPE, "zone_id")
+
+    def _about_its_subject(self, read: Envelope) -> Envelope:
+        """A publisher may leave out whom a record is about; then its payload says it."""
+        subject = read.subject if read.subject is not None else self._subject_of(read.payload)
+        return read if subject is read.subject else msgspec.structs.replace(read, subject=subject)
+
+
+def _strict_envelope(contract: Contract) -> type:
+    """The envelope with every rule of its contract; the payload is not its business."""
+    kinds = [(f.name, project.python_type(f), f.required) for f in contract.fields if f.name != "payload"]
+    fields = [(name, kind) if required else (name, kind | None, None) for name, kind, required in kinds]
+    return msgspec.defstruct("StrictEnvelope", sorted(fields, key=len), gc=False)
+
+
+def _lines_of(pattern: str):
+    one = pattern.removeprefix("^").removesuffix("$")
+    return re.compile(rf"{one}(?:\n{one})*\Z").match
+
+
+def _subject_reader(contract: Contract):
+    """payload → the subject that it names, or None; None where the contract has no subject."""
+    if contract.subject is None:
+        return None
+    longest = contract.field(contract.subject).max_length or MAX_TEXT
+    decode = msgspec.json.Decoder(msgspec.defstruct("Subject", [(contract.subject, str | None, None)], gc=False)).decode
+
+    def subject_of(payload: msgspec.Raw) -> str | None:
+        try:
+            named = getattr(decode(payload), contract.subject)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None  # refine will say what is wrong with it; until then the day's key seals it
+        return named if named and len(named) <= longest else None
+
+    return subject_of
