@@ -97,7 +97,7 @@ print(json.dumps({"kept": kept, "refused": refused, "got": [int(m.data[:6]) for 
 
 def run(code: str, folder: Path, *before: str) -> dict:
     command = [*before, sys.executable, "-c", code, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=550)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse import verdicts
 from lakehouse.settings import Settings, settings
 from tests.beam.conftest import Lake
 from tests.replay.conftest import EXAM, LOGIN, NOW, erase, exam, lakehouse, listed, login, sent
@@ -133,3 +134,9 @@ def test_what_is_not_there_is_said(lake: Lake) -> None:
     assert "no dead letter is named" in lakehouse("deadletters", "show", "nothing", code=11)
     assert "is no moment" in lakehouse("deadletters", "list", "--from", "yesterday", code=11)
     lakehouse("deadletters", "list", "--contract", "no.such", code=10)
+
+
+def test_the_page_for_who_is_on_call_knows_every_reason(root: Path) -> None:
+    page = (root / "docs" / "on_call" / "dead_letters.md").read_text(encoding="utf-8")
+    of_the_door_alone = {verdicts.EMPTY, verdicts.FORBIDDEN_ORG}
+    assert [code for code in verdicts.CODES if f"| `{code}` |" not in page and code not in of_the_door_alone] == []
