@@ -177,11 +177,14 @@ def compared(home: Path, accepted: set[str]) -> Outcome:
 class Sender:
     """Clients that never give up: each sends a batch until it is accepted, and only then another."""
 
-    def __init__(self, journey: Journey, threads: int = 2, batch: int = 20, pause_s: float = 0.02, ago: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, journey: Journey, threads: int = 2, batch: int = 20, pause_s: float = 0.02, ago: timedelta = timedelta(0), key: str = ""
+    ) -> None:
         self.accepted: set[str] = set()
         self.refused: Counter[object] = Counter()
         self._url = f"http://127.0.0.1:{journey.port}/v1/events"
         self._batch, self._pause_s, self._ago = batch, pause_s, ago
+        self._headers = {"Host": HOST, "Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._send_on, args=(n,), daemon=True) for n in range(threads)]
         for thread in self._threads:
@@ -202,7 +205,7 @@ class Sender:
             time.sleep(0.01)
 
     def _send_on(self, number: int) -> None:
-        client = httpx.Client(headers={"Host": HOST, "Content-Type": "application/json"}, timeout=30)
+        client = httpx.Client(headers=self._headers, timeout=30)
         while not self._stopping.is_set():
             events = [event(f"student-{number}-{n}", datetime.now(UTC) - self._ago) for n in range(self._batch)]
             body = msgspec.json.encode(events)
@@ -217,7 +220,7 @@ class Sender:
         except httpx.TransportError as error:
             self.refused[type(error).__name__] += 1
             return False
-        assert status in (202, 503, 507), status
+        assert status in (202, 429, 503, 507), status
         self.refused[status] += status != 202
         return status == 202
 
