@@ -74,6 +74,24 @@ def test_a_request_that_is_never_whole(running: Running, part: bytes) -> None:
     assert time.monotonic() - began > 1
 
 
+def test_an_upload_may_take_longer_while_something_comes(running: Running) -> None:
+    for path, codes in ((b"/v1/events", [408]), (b"/v1/media/clip", [])):
+        one = connect(running)
+        one.sendall(b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n" % (path, HOST.encode()))
+        one.settimeout(0.4)
+        said = b""
+        for _ in range(8):
+            try:
+                one.sendall(b" ")
+                said += one.recv(1_000)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        one.close()
+        assert [code for code in (408,) if b" %d " % code in said] == codes, said
+
+
 def test_a_connection_on_which_nobody_speaks_is_closed(running: Running) -> None:
     assert sent(running) == []
 
