@@ -49,6 +49,7 @@ def test_every_setting_is_used() -> None:
         "simulator",
         "feature_repo",
         "live",
+        "source_database",
         "deploy",
         "dags",
         "dbt_project",
