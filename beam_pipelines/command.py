@@ -1,27 +1,26 @@
-"""`lakehouse land` and `lakehouse refine`: find what waits, run the pipeline on it, say what came of it.
+"""`lakehouse land`, `refine` and `ingest`: find what waits, run the steps on it, say what came of it.
 
-bus ─▶ land ─▶ raw ─▶ refine ─▶ clean
+bus ─▶ land ─▶ raw ─▶ refine ─▶ clean        each by itself, a large batch at a time, in Beam
+bus ─▶ ingest ─────────────────▶ clean        both in one process, small batches, within seconds
 """
 
-import fcntl
 import json
-import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Annotated
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Literal
 
 import typer
 
+from beam_pipelines.counts import Counts, add, total
 from lakehouse.contracts import registry
-from lakehouse.errors import BusyError, require
-from lakehouse.places import Home
+from lakehouse.errors import require
 from lakehouse.settings import settings
-from lakehouse.storage.durable import make_folder
 
-Counts = dict[str, dict[str, int]]
 _FOLLOW_WAIT_S = 1.0
 _LANDED = ("landed", "unreadable", "forgotten")
+_INGESTED = ("landed", "unreadable", "valid", "duplicates", "rejected", "forgotten", "late")
 _REFINED = ("rows", "valid", "duplicates", "rejected", "forgotten", "late")
 AsJson = Annotated[bool, typer.Option("--json", help="Print the counts as JSON on stdout instead of a table.")]
 
@@ -53,7 +52,7 @@ def land(
             while not stop.asked:
                 batches = puller.take(chosen.land_batch_events, chosen.land_batch_seconds, _FOLLOW_WAIT_S if follow else None)
                 if batches:
-                    _add(totals, run(batches, Land(chosen)))
+                    add(totals, run(batches, Land(chosen)))
                     show(f"{sum(c.get('landed', 0) for c in totals.values()):,} records")
                 puller.done()
                 if batches is None and not follow:
@@ -63,27 +62,87 @@ def land(
     _report("landed", totals, _LANDED, as_json)
 
 
-def refine(as_json: AsJson = False) -> None:
+def refine(
+    follow: Annotated[bool, typer.Option(help="Keep refining what is landed until stopped, instead of ending when nothing waits.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Refine every raw batch that waits into the clean tables, and keep what fails as dead letters.
 
     A record is opened, held to its contract with the same strictness as at the door, stripped of everything that names
     a person, and added to clean unless its event_id is there. Killed in the middle, or run twice: the same rows.
-    Fields that the contract does not know never reach clean; they are counted as drift.
+    Fields that the contract does not know never reach clean; they are counted as drift. With `--follow`, SIGTERM ends
+    it after the batch in hand. Two processes may refine different contracts; the same one in turn only (exit 12 where
+    its turn does not come).
 
     Example: `lakehouse refine`, after `lakehouse land`.
     """
     require("apache_beam", "streaming")
+    from beam_pipelines.current import FLOORS, apply_floors
+    from beam_pipelines.ingest import refine_waiting
+    from beam_pipelines.locks import alone
     from beam_pipelines.refine import Refine, waiting
     from beam_pipelines.running import run
 
-    chosen = settings()
-    totals: Counts = {contract.id: {} for contract in registry().ingested}
-    with _alone("refine"), _progress("refining") as show:
-        groups = waiting(chosen)
-        show(f"{sum(b.rows for _, group in groups for b in group.batches):,} records")
-        if groups:
-            _add(totals, run(groups, Refine(chosen)))
+    chosen, contracts = settings(), registry().ingested
+    totals: Counts = {contract.id: {} for contract in contracts}
+    stop = _Stop() if follow else None
+    with _progress("refining") as show:
+        while stop is not None and not stop.asked:
+            before = total(totals, "rows")
+            for contract in contracts:
+                add(totals, refine_waiting(chosen, [contract]))
+            show(f"{total(totals, 'rows'):,} records")
+            if total(totals, "rows") == before:
+                time.sleep(_FOLLOW_WAIT_S / 4)
+        if stop is None:
+            with ExitStack() as locked:
+                for contract in sorted(contracts, key=lambda c: c.id):
+                    locked.enter_context(alone(chosen.home, contract.id))
+                groups = waiting(chosen)
+                show(f"{sum(b.rows for _, group in groups for b in group.batches):,} records")
+                if groups:
+                    add(totals, run(groups, Refine(chosen)))
+            if totals[FLOORS]:
+                apply_floors(chosen)
     _report("refined", totals, _REFINED, as_json)
+
+
+def ingest(
+    layer: Annotated[
+        Literal["stream", "table"] | None,
+        typer.Option(help="Only events (stream) or only changes of the source database (table); by default both."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the bus is empty, instead of going on until stopped.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring what arrives on the bus into clean within seconds: land and refine in one process, small batches at a time.
+
+    A record is acknowledged once it is durable in raw, and is in clean a moment later; the rules are those of `land` and
+    `refine`, and either may run beside it. With `--layer table` it is the CDC writer: it writes when
+    LAKEHOUSE_CDC_FLUSH_ROWS changes have come or LAKEHOUSE_CDC_FLUSH_SECONDS have passed, the history of every row to
+    source/clean and its current state to source/current. SIGTERM ends it after the batch in hand.
+
+    Example: `lakehouse ingest --layer stream` and `lakehouse ingest --layer table`, beside `lakehouse collect`.
+    """
+    require("apache_beam", "streaming")
+    from beam_pipelines.ingest import Ingest
+    from beam_pipelines.stores import stores
+    from lakehouse.storage.open import open_bus
+
+    chosen = settings()
+    contracts = [c for c in registry().ingested if layer in (None, c.layer)]
+    bus, stop, seen = open_bus(chosen), _Stop(), {}
+    try:
+        with _progress("ingesting") as show:
+
+            def told(counts: Counts) -> None:
+                add(seen, counts)
+                show(f"{total(seen, 'valid'):,} records in clean")
+
+            totals = Ingest(chosen, bus, stores(chosen).files, contracts, told).run(lambda: stop.asked, follow=not once)
+    finally:
+        bus.close()
+    _report("ingested", totals, _INGESTED, as_json)
 
 
 class _Stop:
@@ -99,35 +158,12 @@ class _Stop:
 
 
 @contextmanager
-def _alone(step: str) -> Iterator[None]:
-    """One process at a time: two would both miss in clean what the other is about to commit. Raises BusyError."""
-    locks = Home(settings().home).locks
-    make_folder(locks)
-    fd = os.open(locks / f"{step}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BusyError(f"another {step} is running", hint=f"wait for it, or see who it is with `fuser {locks / step}.lock`") from None
-    else:
-        yield
-    finally:
-        os.close(fd)
-
-
-@contextmanager
 def _progress(doing: str):
     """A line on stderr that says how far it is."""
     from rich.console import Console
 
     with Console(stderr=True).status(doing) as status:
         yield lambda words: status.update(f"{doing} {words}")
-
-
-def _add(totals: Counts, more: Counts) -> None:
-    for contract, counts in more.items():
-        of_contract = totals.setdefault(contract, {})
-        for name, number in counts.items():
-            of_contract[name] = of_contract.get(name, 0) + number
 
 
 def _report(done: str, totals: Counts, names: Sequence[str], as_json: bool) -> None:

@@ -35,7 +35,8 @@ def kept_fields(contract: Contract) -> tuple[Field, ...]:
 
 
 def query(contract: Contract, carried: tuple[str, ...] = ()) -> str:
-    """SQL over a table `batch(row BIGINT, event_id VARCHAR, received_us BIGINT, payload VARCHAR)`: one answer a row.
+    """SQL over a table `batch(row BIGINT, event_id VARCHAR, received_us BIGINT, skew_us BIGINT, payload VARCHAR)`: one
+    answer a row. Times come as they are written; they are held against the limits less the skew.
 
     Columns: kept_fields() (timestamps as microseconds since 1970); event_key; is_vouched; `names`, all names of the
     payload where one is not the contract's or is there twice, and NULL otherwise; `row`, since several
@@ -83,7 +84,7 @@ def _conditions(contract: Contract) -> Iterable[str]:
         yield f"CASE j.event_type {' '.join(_required_of(name, fields) for name, fields in contract.event_types)} END"
     moment = _value(contract.field(contract.event_time))
     tolerance = int(CLOCK_TOLERANCE.total_seconds() * 1e6)
-    yield f"{moment} BETWEEN {int(EARLIEST.timestamp() * 1e6)} AND received_us + {tolerance}"
+    yield f"{moment} BETWEEN {int(EARLIEST.timestamp() * 1e6)} - skew_us AND received_us + {tolerance} - skew_us"
 
 
 def _lax_reading(contract: Contract) -> Iterable[str]:

@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
 
 from beam_pipelines.landing import Pulled
-from beam_pipelines.sources import batch_name
+from beam_pipelines.sources import batch_name, message_name
 
 EVENTS_A_MESSAGE = 200  # about what the collector packs under load; a raw file is cut at its own limit in any case
 
@@ -34,7 +34,7 @@ class Gather(beam.PTransform):
 
 
 def _keyed(message: PubsubMessage, topic: str) -> tuple[str, tuple[str, bytes]]:
-    return topic, (message.message_id, message.data)
+    return topic, (message_name(message.message_id, message.data), message.data)
 
 
 def _pulled(together: tuple[object, Iterable[tuple[str, bytes]]], topic: str) -> Pulled:

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from beam_pipelines import fast_lane
 from lakehouse.contracts.model import Contract, Field
@@ -44,17 +45,19 @@ class Judged:
 
 
 def judged(batch: pa.Table, contract: Contract) -> Judged:
-    """`batch`: event_id text, received_at UTC microseconds, payload bytes; none of them null."""
+    """`batch`: event_id text, received_at UTC microseconds, payload bytes; none of them null. clock_skew_ms: the event
+    time of the values is corrected by it; null, or absent from raw of earlier times: not at all."""
+    batch = with_skew(batch)
     answers = _asked(batch, contract)
     vouched, unknown = _vouched(answers, contract)
     answers = answers.drop_columns(["is_vouched", "names"])
     if vouched.all():
-        return Judged(_with_timestamps(answers, contract), {}, unknown)
+        return Judged(_with_timestamps(_corrected(answers, batch, contract), contract), {}, unknown)
     doubts = pa.array(~vouched)  # the answers are in the order of the batch
-    doubted = answers.select(["row", "event_key"]).filter(doubts), batch.select(["payload", "received_at"]).filter(doubts)
+    doubted = answers.select(["row", "event_key"]).filter(doubts), batch.select(["payload", "received_at", "clock_skew_ms"]).filter(doubts)
     rejected, accepted = {}, {}
-    for row, key, payload, received_at in zip(*(column.to_pylist() for table in doubted for column in table.columns)):
-        verdict = judge_of(contract).judge(payload, received_at)
+    for row, key, payload, received_at, skew_ms in zip(*(column.to_pylist() for table in doubted for column in table.columns)):
+        verdict = judge_of(contract).judge(payload, received_at, skew_ms)
         if isinstance(verdict, Rejection):
             rejected[row] = verdict
         else:
@@ -63,7 +66,25 @@ def judged(batch: pa.Table, contract: Contract) -> Judged:
                 unknown[row] = beyond
     slow = pa.Table.from_pylist(list(accepted.values()), schema=answers.schema)
     answers = pa.concat_tables([answers.filter(pa.array(vouched)), slow])
-    return Judged(_with_timestamps(answers, contract), rejected, unknown)
+    return Judged(_with_timestamps(_corrected(answers, batch, contract), contract), rejected, unknown)
+
+
+def with_skew(batch: pa.Table) -> pa.Table:
+    if "clock_skew_ms" in batch.column_names:
+        return batch
+    return batch.append_column("clock_skew_ms", pa.nulls(batch.num_rows, TYPES["integer"].arrow))
+
+
+def _corrected(answers: pa.Table, batch: pa.Table, contract: Contract) -> pa.Table:
+    """Event times, still microseconds, as the producer's clock would have told them had it been right."""
+    if batch["clock_skew_ms"].null_count == batch.num_rows:
+        return answers
+    times = pc.add(answers[contract.event_time], _skew_us(batch).take(answers["row"]))
+    return answers.set_column(answers.schema.get_field_index(contract.event_time), contract.event_time, times)
+
+
+def _skew_us(batch: pa.Table) -> pa.ChunkedArray:
+    return pc.multiply(pc.fill_null(batch["clock_skew_ms"], 0), 1_000)
 
 
 def _asked(batch: pa.Table, contract: Contract) -> pa.Table:
@@ -74,6 +95,7 @@ def _asked(batch: pa.Table, contract: Contract) -> pa.Table:
             "row": np.arange(batch.num_rows),
             "event_id": batch["event_id"],
             "received_us": batch["received_at"].cast(pa.int64()),
+            "skew_us": _skew_us(batch),
             "payload": _as_text(batch["payload"]),
         }
     )

@@ -3,7 +3,8 @@
     Pulled ─▶ read the envelopes ─▶ keep what is no envelope ─▶ seal and commit ─▶ counts
                                           └─▶ dead letters            └─▶ raw
 
-On Dataflow the same transform stands behind ReadFromPubSub (__main__.py); here command.py pulls and acknowledges.
+STEPS is the wiring. Beam runs it as a transform (on Dataflow behind ReadFromPubSub, see streaming.py; here command.py
+pulls and acknowledges); ingest.py calls the same steps one after the other, without Beam's fixed cost for each batch.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import apache_beam as beam
 
 from beam_pipelines import sinks
 from beam_pipelines.landing import EnvelopeReader, Pulled, Unreadable
-from beam_pipelines.running import Outcome, counted, passed_whole, remembering
+from beam_pipelines.running import Outcome, Steps, passed_whole, wired
 from beam_pipelines.stores import stores
 from lakehouse.contracts import Registry, registry
 from lakehouse.envelope import Envelope
@@ -29,13 +30,7 @@ class Land(beam.PTransform):
 
     def expand(self, pulled: beam.PCollection) -> beam.PCollection:
         passed_whole(Pulled)
-        return (
-            pulled
-            | "Read the envelopes" >> beam.Map(remembering(read_envelopes))
-            | "Keep what is no envelope" >> beam.Map(remembering(keep_unreadable), self._settings)
-            | "Seal and commit" >> beam.Map(remembering(seal_and_commit), self._settings)
-            | "Count" >> beam.Map(counted)
-        )
+        return wired(pulled, STEPS, self._settings)
 
 
 @passed_whole
@@ -49,7 +44,7 @@ class Read:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def read_envelopes(pulled: Pulled) -> Read:
+def read_envelopes(pulled: Pulled, settings: Settings) -> Read:
     return Read(pulled, *_reader(registry(), pulled.topic).read(pulled.messages.values()))
 
 
@@ -62,6 +57,13 @@ def seal_and_commit(read: Read, settings: Settings) -> Outcome:
     contract = registry().get(read.pulled.topic)
     counts = sinks.put_raw(stores(settings), contract, read.pulled, read.envelopes, settings.land_batch_events)
     return Outcome(contract.id, counts | read.counts)
+
+
+STEPS: Steps = (
+    ("Read the envelopes", read_envelopes),
+    ("Keep what is no envelope", keep_unreadable),
+    ("Seal and commit", seal_and_commit),
+)
 
 
 @lru_cache(maxsize=64)

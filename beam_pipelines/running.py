@@ -1,6 +1,9 @@
-"""Running a pipeline in this process, and what comes out of it: counts, or our own error.
+"""Running a list of steps, by Beam or directly, and what comes out of it: counts, or our own error.
 
-elements ─▶ Create | transform, in Beam's local runner ─▶ counters ─▶ {contract: {count: number}}
+    run       elements ─▶ Create | transform, in Beam's local runner ─▶ counters ─▶ {contract: {count: number}}
+    directly  elements ─▶ step ─▶ step ─▶ step, called one after the other ─▶ Outcomes
+
+What the steps are is said once, next to them (land.STEPS, refine.STEPS).
 """
 
 import logging
@@ -16,9 +19,12 @@ from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from beam_pipelines.counts import Counts, add
 from lakehouse.errors import LakehouseError
+from lakehouse.settings import Settings
 
-Counts = dict[str, dict[str, int]]
+Steps = Sequence[tuple[str, Callable[[Any, Settings], Any]]]
+"""Name and function of what becomes of an element, in turn; the last one answers its Outcome."""
 _given: list = []
 _remembered: list[LakehouseError] = []
 
@@ -93,6 +99,24 @@ def remembering(function: Callable) -> Callable:
             raise
 
     return remembered
+
+
+def wired(elements: beam.PCollection, steps: Steps, settings: Settings) -> beam.PCollection:
+    """The steps as a part of a pipeline."""
+    for name, step in steps:
+        elements = elements | name >> beam.Map(remembering(step), settings)
+    return elements | "Count" >> beam.Map(counted)
+
+
+def directly(elements: Iterable, steps: Steps, settings: Settings) -> Counts:
+    """The steps called here and now: what wired() would do, without a runner between them. For batches so small that
+    starting a pipeline would take longer than the work. Raises what a step raises; what came before it is done."""
+    counts: Counts = {}
+    for element in elements:
+        for _, step in steps:
+            element = step(element, settings)
+        add(counts, {element.contract: element.counts | {f"drift:{name}": number for name, number in element.drift.items()}})
+    return counts
 
 
 def _given_element(number: int) -> Any:

@@ -1,7 +1,7 @@
 """Everything that land and refine leave behind, and in which order, so that a kill at any moment can be repaired.
 
-    land    raw files ─▶ commit file ─▶ (ack)
-    refine  dead letters ─▶ in hand: the markers to be ─▶ Delta commit ─▶ markers
+    land    raw files ─▶ on the waiting list ─▶ commit file ─▶ (ack)
+    refine  dead letters ─▶ in hand: the markers to be ─▶ Delta commit ─▶ markers ─▶ off the waiting list
 
 A step that finds its own name done does nothing. What is written twice has the same name and the same rows both times.
 """
@@ -9,7 +9,7 @@ A step that finds its own name done does nothing. What is written twice has the 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +39,7 @@ def sealed_schema(contract_id: str) -> pa.Schema:
 def put_raw(to: Stores, contract: Contract, pulled: Pulled, envelopes: Sequence[Envelope], most_rows: int) -> dict[str, int]:
     """Seal and commit a batch; returns how many rows were landed, and how many were left out because they are about
     somebody who was erased. Raises NotDurableError; then nothing of the batch counts."""
-    raw = _sealed(to, envelopes)
+    raw, _ = sealed(to, envelopes)
     days = pc.cast(raw["received_at"], pa.date32(), safe=False)
     written = []
     for day in sorted(pc.unique(days).to_pylist()):
@@ -57,33 +57,44 @@ def put_raw(to: Stores, contract: Contract, pulled: Pulled, envelopes: Sequence[
         "files": written,
         "messages": [*pulled.messages],
     }
-    to.files.put(places.raw_commit(contract.domain, contract.table, pulled.batch_id), json.dumps(said, indent=1).encode())
+    commit_raw(to.files, contract, said)
     return {"messages": len(pulled.messages), "landed": raw.num_rows, "forgotten": len(envelopes) - raw.num_rows}
 
 
-def _sealed(to: Stores, envelopes: Sequence[Envelope]) -> pa.Table:
-    """Envelopes as raw keeps them: the payload sealed under its subject's key, or the day's, the subject a pseudonym."""
+def commit_raw(files: Files, contract: Contract, said: Mapping) -> None:
+    """From here on the batch counts, and waits for refine, which reads the waiting list and not years of commits."""
+    at = contract.domain, contract.table, said["batch_id"]
+    if said["files"]:
+        files.put(places.waiting_batch(*at), b"")
+    files.put(places.raw_commit(*at), json.dumps(said, indent=1).encode())
+
+
+def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[int]]:
+    """Envelopes as raw keeps them: the payload sealed under its subject's key, or the day's, the subject a pseudonym; and
+    which of the envelopes these are."""
     people = to.vault.subjects({e.subject for e in envelopes if e.subject is not None})
     days = {day: to.vault.day_key(day) for day in {e.received_at.astimezone(UTC).date() for e in envelopes if e.subject is None}}
     kept: list[tuple[Envelope, SubjectKey]] = []
-    for e in envelopes:
+    places_kept: list[int] = []
+    for at, e in enumerate(envelopes):
         owner = days[e.received_at.astimezone(UTC).date()] if e.subject is None else people.get(e.subject)
         if owner is not None:  # the vault answers for nobody who was erased, and nothing of them is kept
             kept.append((e, owner))
+            places_kept.append(at)
     payloads = seal_all([o.key for _, o in kept], [bytes(e.payload) for e, _ in kept], [e.event_id.encode() for e, _ in kept])
     own = {"subject": [o.pid for _, o in kept], "payload": payloads}
     schema = sealed_schema("platform.envelope")
-    return pa.table([own.get(name) or [getattr(e, name) for e, _ in kept] for name in schema.names], schema=schema)
+    return pa.table([own.get(name) or [getattr(e, name) for e, _ in kept] for name in schema.names], schema=schema), places_kept
 
 
 def put_unreadable(to: Stores, contract: Contract, pulled: Pulled, found: Sequence[Unreadable]) -> dict[str, int]:
     """Pieces that are no envelopes: nothing in them can be trusted, so all of it is sealed, under the day's key."""
     if found:
         owner = to.vault.day_key(pulled.landed_at.date())
-        sealed = seal_all([owner.key] * len(found), [u.data for u in found], [b""] * len(found))
+        pieces = seal_all([owner.key] * len(found), [u.data for u in found], [b""] * len(found))
         known = {"contract": contract.id, "subject": owner.pid, "received_at": pulled.landed_at, "failed_step": "land"}
         rules = registry().get("platform.envelope")
-        letters = [known | _blame(u.verdict, rules) | {"payload": s} for u, s in zip(found, sealed)]
+        letters = [known | blame(u.verdict, rules) | {"payload": s} for u, s in zip(found, pieces)]
         _put_dead_letters(to.files, contract, f"{pulled.batch_id}-land", letters)
     return {"unreadable": len(found)}
 
@@ -98,7 +109,7 @@ def put_rejected(to: Stores, contract: Contract, batch_id: str, raw: pa.Table, r
         chosen = np.zeros(raw.num_rows, bool)
         chosen[rows] = True
         landed = raw.filter(pa.array(chosen)).to_pylist()  # where a take of so few would copy whole columns first
-        letters = [row | {"failed_step": "refine"} | _blame(rejected[at], contract) for at, row in zip(rows, landed)]
+        letters = [row | {"failed_step": "refine"} | blame(rejected[at], contract) for at, row in zip(rows, landed)]
         _put_dead_letters(to.files, contract, batch_id, letters)
 
 
@@ -115,6 +126,7 @@ def put_clean(to: Stores, contract: Contract, name: str, clean: pa.Table, marker
 def put_markers(to: Stores, contract: Contract, markers: Iterable[Mapping]) -> None:
     for marker in markers:
         to.files.put(places.refined_marker(contract.domain, contract.table, marker["batch_id"]), json.dumps(marker, indent=1).encode())
+        to.files.delete(places.waiting_batch(contract.domain, contract.table, marker["batch_id"]))
     to.files.delete(places.refining_in_hand(contract.id))
 
 
@@ -131,14 +143,20 @@ def finish_in_hand(to: Stores, contract: Contract) -> None:
 # -------------------------------------------------------------------------------------------------------------- shared
 
 
-def _blame(verdict: Rejection, contract: Contract) -> dict[str, str | None]:
+def blame(verdict: Rejection, contract: Contract) -> dict[str, str | None]:
     """A field that the contract does not know is not named: the name is the sender's, and may say anything."""
     return {"error_code": verdict.code, "error_field": verdict.field if verdict.field in contract.names else None}
 
 
 def _put_dead_letters(files: Files, contract: Contract, name: str, letters: Sequence[Mapping]) -> None:
-    schema = sealed_schema("platform.dead_letter")
-    files.put(places.dead_letter_file(contract.domain, contract.table, name), parquet(pa.Table.from_pylist(list(letters), schema=schema)))
+    schema, now = sealed_schema("platform.dead_letter"), datetime.now(UTC)
+    rows = [letter | {"dead_letter_id": dead_letter_id(letter["payload"]), "failed_at": now} for letter in letters]
+    files.put(places.dead_letter_file(contract.domain, contract.table, name), parquet(pa.Table.from_pylist(rows, schema=schema)))
+
+
+def dead_letter_id(payload: bytes) -> str:
+    """Of the sealed bytes. Their nonce is random, so equal payloads have different ids; a record that is judged again keeps its own."""
+    return hashlib.sha256(payload).hexdigest()[:20]
 
 
 def parquet(rows: pa.Table) -> bytes:

@@ -1,7 +1,7 @@
 """Where batches come from: the bus, for land; raw's commit files, for refine.
 
 bus ─▶ Puller.take ─▶ Pulled, one a topic ─▶ land ─▶ Puller.done (ack)
-raw/_commits without _refined ─▶ pending ─▶ Group: batches refined at once ─▶ opened: Arrow rows, payloads in clear
+raw/_waiting ─▶ pending ─▶ Group: batches refined at once ─▶ opened: Arrow rows, payloads in clear
 """
 
 import hashlib
@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from beam_pipelines.judging import with_skew
 from beam_pipelines.landing import Pulled
 from beam_pipelines.stores import Stores
 from lakehouse import places
 from lakehouse.contracts.model import Contract
 from lakehouse.errors import CorruptError
 from lakehouse.privacy.seal import unseal_all
-from lakehouse.storage.protocols import Bus, Files, Message
+from lakehouse.storage.protocols import Bus, Files, Message, Vault
 
 SUBSCRIPTION = "land"
 _MESSAGES_AT_ONCE = 200
@@ -51,20 +52,24 @@ class Puller:
         self._interrupted = {c.topic: self._in_hand(c.topic) for c in contracts}
         self._landed = {c.topic: self._committed(c) for c in contracts}
 
-    def take(self, most_events: int, within_s: float, wait_s: float | None = None) -> list[Pulled] | None:
+    def take(self, most_events: int, within_s: float, wait_s: float | None = None, enough_events: int | None = None) -> list[Pulled] | None:
         """Up to about `most_events` of what waits now. With `wait_s`: of what comes, waiting so long for the first and
-        `within_s` from then on. None where nothing was there; empty where all of it is landed, and only done() lacks."""
-        room = most_events * _BYTES_AN_EVENT
+        `within_s` from then on, or until `enough_events` have come; more than that are taken only where they are there
+        already. None where nothing was there; empty where all of it is landed, and only done() lacks."""
+        room, enough = most_events * _BYTES_AN_EVENT, (enough_events or most_events) * _BYTES_AN_EVENT
         found: dict[str, list[Message]] = {}
-        until, first_came = time.monotonic() + (wait_s or 0), False
-        while room > 0:
+        until, first_came, came_in_all = time.monotonic() + (wait_s or 0), False, 0
+        while came_in_all < room:
             came = self._pull_each(found)
-            room -= came
+            came_in_all += came
             if came and not first_came:
                 until, first_came = time.monotonic() + within_s, True
-            if not came if wait_s is None else time.monotonic() >= until:
+            if wait_s is None or came_in_all >= enough:
+                if not came:
+                    break
+            elif time.monotonic() >= until:
                 break
-            if not came:
+            elif not came:
                 time.sleep(0.02)
         return [batch for topic, messages in found.items() for batch in self._batches(topic, messages)] if found else None
 
@@ -89,7 +94,8 @@ class Puller:
 
     def _batches(self, topic: str, messages: list[Message]) -> Iterator[Pulled]:
         self._taken.append((topic, messages))
-        waiting = {m.id: m.data for m in messages if m.id not in self._landed[topic]}
+        named_messages = {message_name(m.id, m.data): m.data for m in messages}
+        waiting = {name: data for name, data in named_messages.items() if name not in self._landed[topic]}
         interrupted, self._interrupted[topic] = self._interrupted[topic], {}
         fresh = [i for i in waiting if i not in interrupted]
         named: dict[str, list[str]] = {batch_name(topic, fresh): fresh} if fresh else {}
@@ -120,8 +126,14 @@ class Puller:
         return frozenset(landed)
 
 
+def message_name(message_id: str, data: bytes) -> str:
+    """A bus that comes back empty may count from the beginning again. What is in a message tells it from the one that had its id
+    before it; else it would be taken for landed, or its batch for that of the other."""
+    return f"{message_id}#{hashlib.sha256(data).hexdigest()[:16]}"
+
+
 def batch_name(topic: str, ids: Sequence[str]) -> str:
-    """The same messages always make a batch of the same name."""
+    """The same messages, or batches, always make a batch of the same name."""
     return hashlib.sha256("\n".join([topic, *ids]).encode()).hexdigest()[:20]
 
 
@@ -180,13 +192,48 @@ class Opened:
 
 
 def pending(files: Files, contract: Contract) -> list[RawBatch]:
-    """Committed and not yet refined, oldest first."""
+    """Committed and not yet refined, oldest first. What it costs depends on how many wait, not on how many ever came."""
     at = contract.domain, contract.table
-    refined = {path.rpartition("/")[2] for path in files.list(places.refined_dir(*at) + "/")}
-    waiting = [path for path in files.list(places.raw_commit_dir(*at) + "/") if path.rpartition("/")[2] not in refined]
-    said = [json.loads(files.get(path)) for path in waiting]
-    batches = [RawBatch(s["batch_id"], s["first_received_at"], tuple(s["files"])) for s in said if s["files"]]
-    return sorted(batches, key=lambda b: (b.first_received_at, b.batch_id))
+    _begin_waiting_list(files, contract)
+    named = [path.rpartition("/")[2] for path in files.list(places.waiting_dir(*at) + "/")]
+    said = [_commit_of(files, at, batch_id) for batch_id in named]
+    return sorted(_named([s for s in said if s]), key=lambda b: (b.first_received_at, b.batch_id))
+
+
+def committed(files: Files, commits: Sequence[str]) -> list[RawBatch]:
+    """What these commit files name, less those that name no row."""
+    return _named([json.loads(files.get(path)) for path in commits])
+
+
+def _named(commits: Sequence[dict]) -> list[RawBatch]:
+    return [RawBatch(s["batch_id"], s["first_received_at"], tuple(s["files"])) for s in commits if s["files"]]
+
+
+def _commit_of(files: Files, at: tuple[str, str], batch_id: str) -> dict | None:
+    """None where the batch was never committed, or is refined and our predecessor was killed before it said so here."""
+    try:
+        said = json.loads(files.get(places.raw_commit(*at, batch_id)))
+    except FileNotFoundError:
+        return None
+    try:
+        files.get(places.refined_marker(*at, batch_id))
+    except FileNotFoundError:
+        return said
+    files.delete(places.waiting_batch(*at, batch_id))
+    return None
+
+
+def _begin_waiting_list(files: Files, contract: Contract) -> None:
+    """Once in a lake's life: what was landed before there was such a list goes on it."""
+    at = contract.domain, contract.table
+    try:
+        files.get(places.waiting_list_begun(*at))
+    except FileNotFoundError:
+        refined = {path.rpartition("/")[2] for path in files.list(places.refined_dir(*at) + "/")}
+        for path in files.list(places.raw_commit_dir(*at) + "/"):
+            if (name := path.rpartition("/")[2]) not in refined:
+                files.put(places.waiting_batch(*at, name.removesuffix(".json")), b"")
+        files.put(places.waiting_list_begun(*at), b"")
 
 
 def groups(contract: Contract, batches: Sequence[RawBatch], most_rows: int) -> list[Group]:
@@ -204,20 +251,26 @@ def groups(contract: Contract, batches: Sequence[RawBatch], most_rows: int) -> l
 
 def opened(at: Stores, group: Group) -> Opened:
     """Read, check and unseal. Raises CorruptError where a file or a payload is not what was written."""
-    tables = [pa.concat_tables(_read(at.files, f) for f in batch.files) for batch in group.batches]
+    tables = [pa.concat_tables(read(at.files, f) for f in batch.files) for batch in group.batches]
     raw = pa.concat_tables(tables)
-    owners = raw["subject"].to_pylist()
-    keys = at.vault.keys(set(owners))
-    payloads = unseal_all([keys.get(o) for o in owners], raw["payload"].to_pylist(), [e.encode() for e in raw["event_id"].to_pylist()])
-    clear = raw.set_column(raw.schema.get_field_index("payload"), "payload", pa.chunked_array([pa.array(payloads, pa.binary())]))
-    return Opened(group, raw, clear, np.repeat(np.arange(len(tables)), [t.num_rows for t in tables]))
+    return Opened(group, raw, unsealed(at.vault, raw), np.repeat(np.arange(len(tables)), [t.num_rows for t in tables]))
 
 
-def _read(files: Files, named: dict) -> pa.Table:
+def unsealed(vault: Vault, sealed: pa.Table) -> pa.Table:
+    """The same with payloads in clear, null where the key is destroyed. What is no envelope was sealed without an event_id."""
+    owners = sealed["subject"].to_pylist()
+    keys = vault.keys(set(owners))
+    belongs_to = [(event_id or "").encode() for event_id in sealed["event_id"].to_pylist()]
+    payloads = unseal_all([keys.get(o) for o in owners], sealed["payload"].to_pylist(), belongs_to)
+    return sealed.set_column(sealed.schema.get_field_index("payload"), "payload", pa.chunked_array([pa.array(payloads, pa.binary())]))
+
+
+def read(files: Files, named: dict) -> pa.Table:
+    """Raises FileNotFoundError where it has expired, CorruptError where it is not what was written."""
     data = files.get(named["path"])
     if hashlib.sha256(data).hexdigest() != named["sha256"]:
         raise CorruptError(f"{named['path']} is not what was landed", hint="restore it from a copy; its commit file holds its sha256")
-    return pq.read_table(io.BytesIO(data))
+    return with_skew(pq.read_table(io.BytesIO(data)))
 
 
 def known_event_ids(files: Sequence[str], keys: pa.ChunkedArray) -> dict[int, set[str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from beam_pipelines.judging import Judged, judged
+from beam_pipelines.judging import Judged, judged, with_skew
 from lakehouse import verdicts
 from lakehouse.business_day import BUSINESS_TIMEZONE
 from lakehouse.contracts import project
@@ -50,7 +50,8 @@ class Refined:
 
 def refine(batch: pa.Table, contract: Contract, words: Mapping[str, Field], pseudonyms: Pseudonyms) -> Refined:
     """`batch`: the envelope's columns, `payload` opened (null where its key is destroyed), `subject` a pseudonym.
-    `words` is the vocabulary; `pseudonyms` answers for the people it is asked about, but for nobody who was erased."""
+    The event time of valid rows is corrected by their clock_skew_ms. `words` is the vocabulary; `pseudonyms` answers for the people it is asked about, but for nobody who was erased."""
+    batch = with_skew(batch)
     sealed_off = frozenset(np.flatnonzero(batch["payload"].is_null().to_numpy()).tolist())
     judgement = judged(_without_nulls(batch) if sealed_off else batch, contract)
     pids = pseudonyms(treat.distinct_subjects(judgement.values, contract))

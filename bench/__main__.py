@@ -10,7 +10,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-BENCHES = ("refine", "collector", "growth", "online_features", "live")
+BENCHES = ("refine", "collector", "collector_steady", "growth", "freshness", "event_keys", "cdc", "live", "online_features")
 
 
 def main(names: list[str]) -> int:

@@ -1,9 +1,9 @@
-"""The front door's price: events for a CPU-second of the server, as ratios to two yardsticks (`python -m bench.collector`).
+"""The front door's price: events for a CPU-second of the server, as ratios to three yardsticks (`python -m bench.collector`).
 
-    this process: 64 connections ─▶ lakehouse collect │ bare │ naive, each a process of its own, in turns
+    this process: 64 connections ─▶ lakehouse collect │ bare │ pydantic │ naive, each a process of its own, in turns
                                      its CPU time before and after (psutil)
 
-The same bodies go to all three. Only the server's own CPU time counts, so that the load generator, and whatever else the
+The same bodies go to all. Only the server's own CPU time counts, so that the load generator, and whatever else the
 machine does, does not. Rounds alternate and the best of each is taken: noise only ever adds time.
 """
 
@@ -25,11 +25,12 @@ from bench import Row
 
 CONNECTIONS = 64
 BATCH = 100
-ROUNDS = 3
+ROUNDS = 4
 SECONDS = 2.0
 PROGRAMS = {
     "ours": [str(Path(sys.executable).parent / "lakehouse"), "collect", "--port", "0"],
     "bare": [sys.executable, "-m", "bench.collector_yardsticks", "bare"],
+    "pydantic": [sys.executable, "-m", "bench.collector_yardsticks", "pydantic"],
     "naive": [sys.executable, "-m", "bench.collector_yardsticks", "naive"],
 }
 
@@ -79,6 +80,9 @@ class Server:
     def cpu_seconds(self) -> float:
         times = self._usage.cpu_times()
         return times.user + times.system
+
+    def rss_bytes(self) -> int:
+        return self._usage.memory_info().rss
 
     def stop(self) -> None:
         self._process.terminate()
@@ -137,12 +141,18 @@ def measure(size: int, names: list[str]) -> dict[str, tuple[float, list[float]]]
 
 
 def rows() -> list[Row]:
-    batch, single = measure(BATCH, ["ours", "bare", "naive"]), measure(1, ["ours", "bare", "naive"])
+    batch, single = measure(BATCH, list(PROGRAMS)), measure(1, list(PROGRAMS))
     made = []
-    for what, found, over_bare, over_naive in ((f"batch of {BATCH}", batch, 0.4, 10), ("single", single, None, None)):
-        ours, bare, naive = (found[name][0] for name in ("ours", "bare", "naive"))
+    for what, found, over_bare, over_pydantic, over_naive in (
+        (f"batch of {BATCH}", batch, 0.6, 4, 10),
+        ("single", single, None, None, None),
+    ):
+        ours, bare, pydantic, naive = (found[name][0] for name in PROGRAMS)
         each = f"{1e6 / ours:.2f} µs of CPU an event, {{}} {{:.2f}}"
         made.append(Row(f"{what}: durable, over parse and validate only", ours / bare, over_bare, note=each.format("bare", 1e6 / bare)))
+        made.append(
+            Row(f"{what}: over FastAPI, pydantic, no sink", ours / pydantic, over_pydantic, note=each.format("pydantic", 1e6 / pydantic))
+        )
         made.append(
             Row(f"{what}: over FastAPI, pydantic, a publish an event", ours / naive, over_naive, note=each.format("naive", 1e6 / naive))
         )

@@ -1,9 +1,10 @@
-"""The two yardsticks of bench/collector.py, as programs: `python -m bench.collector_yardsticks bare|naive`.
+"""The yardsticks of bench/collector.py, as programs: `python -m bench.collector_yardsticks bare|pydantic|naive`.
 
-    bare    ASGI, msgspec: parses and validates the body, one pass, and forgets it. Nobody can do less.
-    naive   FastAPI, pydantic models, one publish an event: how a collector is written when nobody measures.
+    bare       ASGI, msgspec: parses and validates the body, one pass, and forgets it. Nobody can do less.
+    pydantic   FastAPI, pydantic models: parses and validates the body, and forgets it.
+    naive      FastAPI, pydantic models, one publish an event: how a collector is written when nobody measures.
 
-Both take the same bodies by the same contracts, under the same server with the same options as `lakehouse collect`.
+All take the same bodies by the same contracts, under the same server with the same options as `lakehouse collect`.
 """
 
 import datetime
@@ -68,14 +69,23 @@ async def _lifespan(receive, send) -> None:
             return
 
 
+def pydantic_app():
+    import fastapi
+
+    app, one = fastapi.FastAPI(), _any_event()
+
+    def collect(events: list[one] | one) -> dict[str, int]:
+        return {"accepted": len(events) if isinstance(events, list) else 1}
+
+    app.post("/v1/events", status_code=202)(collect)
+    return app
+
+
 def naive_app():
     import fastapi
-    import pydantic
 
-    event = reduce(or_, [_model(c) for c in registry().layer("stream")])
-    one = Annotated[event, pydantic.Field(discriminator="contract")]
     bus = LocalBus(Home(settings().home).bus)
-    app = fastapi.FastAPI()
+    app, one = fastapi.FastAPI(), _any_event()
 
     def collect(events: list[one] | one) -> dict[str, int]:
         events = events if isinstance(events, list) else [events]
@@ -86,6 +96,12 @@ def naive_app():
 
     app.post("/v1/events", status_code=202)(collect)
     return app
+
+
+def _any_event() -> Any:
+    import pydantic
+
+    return Annotated[reduce(or_, [_model(c) for c in registry().layer("stream")]), pydantic.Field(discriminator="contract")]
 
 
 def _model(contract: Contract) -> Any:
@@ -120,7 +136,9 @@ def main(which: str) -> None:
 
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         print(json.dumps({"address": f"http://127.0.0.1:{listening.getsockname()[1]}"}), flush=True)
-        uvicorn.Server(options({"bare": bare_app, "naive": naive_app}[which]())).run(sockets=[listening])
+        uvicorn.Server(options({"bare": bare_app, "pydantic": pydantic_app, "naive": naive_app}[which](), settings())).run(
+            sockets=[listening]
+        )
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ class Lake:
         named = {"path": path, "rows": events, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         self.at.files.put(path, data)
         commit = {"batch_id": batch_id, "first_received_at": "2026-03-02", "files": [named], "messages": []}
-        self.at.files.put(places.raw_commit(*where, batch_id), json.dumps(commit).encode())
+        sinks.commit_raw(self.at.files, self.contract, commit)
 
     def raw(self, batch_id: str) -> Path:
         return Path(self.at.files.uri(places.raw_file(self.contract.domain, self.contract.table, _DAY, batch_id)))
@@ -126,6 +126,8 @@ class Lake:
 
         for folder in (places.clean_table, places.refined_dir, places.dead_letter_dir):
             shutil.rmtree(self.at.files.uri(folder(self.contract.domain, self.contract.table)), ignore_errors=True)
+        shutil.rmtree(places.Home(self.settings.home).index, ignore_errors=True)
+        self.at.files.delete(places.waiting_list_begun(self.contract.domain, self.contract.table))
         stores.cache_clear()
         self.at = stores(self.settings)
 

@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from lakehouse import envelope, verdicts
 from lakehouse.contracts import project, registry
@@ -27,6 +29,8 @@ from lakehouse.verdicts import Rejection
 
 MAX_EVENTS = 1_000
 _LINES_TOGETHER_BYTES = envelope.MAX_BATCH_BYTES // 4  # bodies up to here become one piece of a bus message
+_MUCH_BYTES = 8_192
+_COLON = ord(":")
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -83,6 +87,7 @@ class Door:
         self._judges = {c.id: Judge(c) for c in contracts.layer(*layers)}
         self._source = source
         self._colons = {struct: colons for judge in self._judges.values() for struct, colons in judge.least_colons.items()}
+        self._optional_from = {struct: _required(struct) for struct in self._colons}
         words = {name: project.python_type(contracts.word(name)) for name in ("event_id", "contract", "org_id")}
         self._decode_event = msgspec.json.Decoder(_event("Event", **words)).decode
         plain = _event("PlainEvent", **words | {"event_id": str})
@@ -90,8 +95,8 @@ class Door:
         self._decode_many = msgspec.json.Decoder(list[plain]).decode
         self._event_ids = Many(contracts.word("event_id").pattern)
 
-    def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime) -> Admitted | Rejection:
-        """One event. `received_at` in UTC. Raises nothing, whatever the bytes are."""
+    def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admitted | Rejection:
+        """One event. `received_at` in UTC; `skew_ms` by skew.py. Raises nothing, whatever the bytes are."""
         text = bytes(event)
         try:
             text.decode()
@@ -106,35 +111,40 @@ class Door:
         judge = self._judges.get(outer.contract)
         if judge is None:
             return Rejection(verdicts.UNKNOWN_CONTRACT, "contract")
-        decoded = judge.judge(outer.payload, received_at)
+        decoded = judge.judge(outer.payload, received_at, skew_ms)
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")
-        wrapped = self._wrap(judge, [outer], [decoded], zone_id, received_at, b"\n" in text)
+        wrapped = self._wrap(judge, [outer], [decoded], zone_id, received_at, skew_ms, b"\n" in text)
         return Admitted(outer.contract, envelope.encode(wrapped[0]))
 
-    def admit_body(self, body: bytes, zone_id: str, received_at: datetime) -> Admission:
-        """All events of one body. `received_at` in UTC.
+    def admit_body(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission:
+        """All events of one body. `received_at` in UTC; `skew_ms` by skew.py.
 
         Raises BodyRejectedError where the body is no JSON, neither event nor array, empty, or more than MAX_EVENTS.
         """
         if not body.isascii():
             _refuse_other_than_utf8(body)
-        if good := self._admit_good(body, zone_id, received_at):
+        if good := self._admit_good(body, zone_id, received_at, skew_ms):
             return good
         elements = _elements(body)
         whole = Admission(len(elements))
-        self._sort_out(elements, 0, whole, zone_id, received_at)
+        self._sort_out(elements, 0, whole, zone_id, received_at, skew_ms)
         if whole.rejected:
             whole.event_ids = [self._event_id(e) for e in elements]
         return whole
 
     def admit_each(
-        self, events: Sequence[bytes | Rejection], zone_id: str, received_at: datetime, orgs: frozenset[int] | None = None
+        self,
+        events: Sequence[bytes | Rejection],
+        zone_id: str,
+        received_at: datetime,
+        orgs: frozenset[int] | None = None,
+        skew_ms: int | None = None,
     ) -> Admission:
         """One by one, where something is amiss. What is a Rejection already stays one; so does an event outside `orgs`."""
         whole = Admission(len(events))
         for index, event in enumerate(events):
-            verdict = event if isinstance(event, Rejection) else self.admit(event, zone_id, received_at)
+            verdict = event if isinstance(event, Rejection) else self.admit(event, zone_id, received_at, skew_ms)
             if isinstance(verdict, Admitted) and orgs is not None and _decode_tenant(verdict.line).org_id not in orgs:
                 verdict = Rejection(verdicts.FORBIDDEN_ORG, "org_id")
             if isinstance(verdict, Rejection):
@@ -145,7 +155,7 @@ class Door:
             whole.event_ids = [None if isinstance(e, Rejection) else self._event_id(e) for e in events]
         return whole
 
-    def _admit_good(self, body: bytes, zone_id: str, received_at: datetime) -> Admission | None:
+    def _admit_good(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission | None:
         """The whole body in a few passes of C where nothing is wrong with it; None where anything may be."""
         judges = self._judges
         try:
@@ -160,9 +170,9 @@ class Door:
         admission = Admission(len(events))
         for contract, mine, theirs in _by_contract(events, payloads):
             judge = judges[contract]
-            if not judge.all_good(theirs, received_at):
+            if not judge.all_good(theirs, received_at, skew_ms):
                 return None
-            wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, b"\n" in body)
+            wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, skew_ms, b"\n" in body)
             admission.take(contract, _encoded(wrapped, len(body)), len(mine))
         return admission
 
@@ -182,21 +192,24 @@ class Door:
         values_of = msgspec.structs.astuple
         least = 4 * len(events) - [e.org_id for e in events].count(None)
         least += sum([self._colons[struct] * times for struct, times in Counter(map(type, payloads)).items()])
-        least -= sum([values_of(p).count(None) for p in payloads])
+        first = self._optional_from  # to compare with the required values, which are never None, would cost most of it all
+        least -= sum([values_of(p)[first[type(p)] :].count(None) for p in payloads])
         if b"+" in body:
             least += body.count(b"+00:00") + body.count(b"+09:00")
-        if body.count(b":") == least:
+        if _count_colons(body) == least:
             return True
         names = sum(len(decode_names(event)) for event in _elements(body)) + sum(len(decode_names(event.payload)) for event in events)
         return body.translate(None, WHITESPACE).count(b'":') == names
 
-    def _sort_out(self, elements: list[msgspec.Raw], first: int, whole: Admission, zone_id: str, received_at: datetime) -> None:
+    def _sort_out(
+        self, elements: list[msgspec.Raw], first: int, whole: Admission, zone_id: str, received_at: datetime, skew_ms: int | None
+    ) -> None:
         """Judge `elements`, of which some are not good; few are as a rule, so halve until only those are left.
 
         `first` is the index of the first of them in the body.
         """
         if len(elements) == 1:
-            verdict = self.admit(elements[0], zone_id, received_at)
+            verdict = self.admit(elements[0], zone_id, received_at, skew_ms)
             if isinstance(verdict, Rejection):
                 whole.rejected[first] = verdict
             else:
@@ -204,11 +217,11 @@ class Door:
             return
         middle = len(elements) // 2
         for start, part in ((0, elements[:middle]), (middle, elements[middle:])):
-            if good := self._admit_good(b"[%b]" % b",".join(part), zone_id, received_at):
+            if good := self._admit_good(b"[%b]" % b",".join(part), zone_id, received_at, skew_ms):
                 for contract, lines in good.lines.items():
                     whole.take(contract, lines, good.counts[contract])
             else:
-                self._sort_out(part, first + start, whole, zone_id, received_at)
+                self._sort_out(part, first + start, whole, zone_id, received_at, skew_ms)
 
     def _event_id(self, element: msgspec.Raw) -> str | None:
         """The event's id where it is one, so that the sender knows which event a verdict is about."""
@@ -218,16 +231,18 @@ class Door:
             return None
         return event_id if self._event_ids.match([event_id]) else None
 
-    def _wrap(self, judge: Judge, events: list, payloads: list, zone_id: str, received_at: datetime, has_line_ends: bool) -> list:
+    def _wrap(
+        self, judge: Judge, events: list, payloads: list, zone_id: str, received_at: datetime, skew_ms: int | None, has_line_ends: bool
+    ) -> list:
         """Events and their decoded payloads → envelopes. A line end, which JSON has between tokens only, becomes a blank."""
         contract, version, source = judge.contract.id, judge.contract.version, self._source
         raws = [e.payload for e in events]
         if has_line_ends:
             raws = [msgspec.Raw(bytes(raw).replace(b"\n", b" ")) for raw in raws]
-        return [
-            envelope.Envelope(e.event_id, contract, version, source, zone_id, e.org_id, subject, received_at, raw)
-            for e, subject, raw in zip(events, map(judge.subject_of, payloads), raws)
-        ]
+        same = map(repeat, (contract, version, source, zone_id))
+        subjects = map(judge.subject_of, payloads)
+        ids, org_ids = [e.event_id for e in events], [e.org_id for e in events]
+        return list(map(envelope.Envelope, ids, *same, org_ids, subjects, repeat(received_at), raws, repeat(skew_ms)))
 
 
 def tenants_of(admission: Admission) -> set[int | None]:
@@ -258,6 +273,18 @@ def _door(contracts: Registry, source: str) -> Door:
 def _event(name: str, **words: object) -> type:
     fields = [("event_id", words["event_id"]), ("contract", words["contract"]), ("payload", msgspec.Raw)]
     return msgspec.defstruct(name, [*fields, ("org_id", words["org_id"] | None, None)], gc=False, forbid_unknown_fields=True)
+
+
+def _required(struct: type) -> int:
+    """How many of a struct's fields are; they come first."""
+    return sum(f.required for f in msgspec.structs.fields(struct))
+
+
+def _count_colons(body: bytes) -> int:
+    """numpy is the quicker one where there is much to count."""
+    if len(body) < _MUCH_BYTES:
+        return body.count(b":")
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
 
 
 def _encoded(wrapped: list, size: int) -> list[bytes]:

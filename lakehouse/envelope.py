@@ -13,12 +13,13 @@ import msgspec
 import zstandard
 
 MAX_BATCH_BYTES = 2_000_000  # before compression; Pub/Sub's emulator refuses what comes to more than 4 MB
+_LEVEL = -5  # to a quarter of the size for half of the CPU that level 1 takes to a seventh: the bus holds it for seconds
 _LINE_END = ord("\n")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # a frame that claims more is not ours
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
+class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One record on the bus; contracts/envelope.odcs.yaml says what each field means. `payload` is the JSON text."""
 
     event_id: str
@@ -30,6 +31,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
     subject: str | None
     received_at: datetime
     payload: msgspec.Raw
+    clock_skew_ms: int | None = None
 
 
 encode = msgspec.json.Encoder().encode
@@ -46,7 +48,7 @@ class Packer:
     def __init__(self, max_bytes: int = MAX_BATCH_BYTES) -> None:
         self._buffer = bytearray(max_bytes)
         self._end = 0
-        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._compress = zstandard.ZstdCompressor(level=_LEVEL).compress
         self._messages: list[bytes] = []
 
     def add(self, lines: Iterable[bytes]) -> None:
@@ -91,12 +93,13 @@ def pack(lines: Iterable[bytes], max_bytes: int = MAX_BATCH_BYTES) -> list[bytes
 def unpack(message: bytes) -> list[bytes]:
     """The lines of a packed batch, or the message itself where it is one bare envelope.
 
-    Raises ValueError where a frame is damaged or claims to be larger than any batch of ours.
+    Raises ValueError where a frame is damaged, is followed by more (which would be left out unseen), or claims to be larger than
+    any batch of ours.
     """
     if not message.startswith(_ZSTD_MAGIC):
         return [message]
     try:
-        data = zstandard.ZstdDecompressor().decompress(message, max_output_size=_MAX_UNPACKED_BYTES)
+        data = zstandard.ZstdDecompressor().decompress(message, max_output_size=_MAX_UNPACKED_BYTES, allow_extra_data=False)
     except (zstandard.ZstdError, MemoryError) as error:
         raise ValueError("damaged or oversized zstd frame") from error
     return data.split(b"\n")

@@ -11,6 +11,7 @@ with the same eyes, so that they agree on what a record is.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,8 +20,10 @@ from lakehouse.contracts import project
 from lakehouse.contracts.model import MAX_TEXT, Contract
 from lakehouse.contracts.registry import Registry
 from lakehouse.envelope import Envelope
-from lakehouse.judge import refusal
+from lakehouse.judge import EARLIEST, refusal
 from lakehouse.verdicts import Rejection
+
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # a year 9999 names a partition that never expires, and overflows in another time zone
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,14 @@ class EnvelopeReader:
             read = [envelope.decode(line) for line in lines]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        org, subject = self._word("org_id"), self._word("subject")
+        org, subject, skew = self._word("org_id"), self._word("subject"), self._word("clock_skew_ms")
         is_sound = (
             all(e.contract == self._contract.id and e.received_at.tzinfo is not None for e in read)
+            and all(EARLIEST <= e.received_at < _LATEST for e in read)
             and self._are_event_ids("\n".join([e.event_id for e in read]))
             and {e.zone_id for e in read} <= self._zones
             and all(e.org_id is None or org.minimum <= e.org_id <= org.maximum for e in read)
+            and all(e.clock_skew_ms is None or skew.minimum <= e.clock_skew_ms <= skew.maximum for e in read)
             and all(e.subject is None or len(e.subject) <= subject.max_length for e in read)
             and all(self._obeys("source", s) for s in {e.source for e in read})
             and all(self._obeys("contract_version", v) for v in {e.contract_version for e in read})
@@ -102,6 +107,8 @@ class EnvelopeReader:
             return Rejection(verdicts.UNKNOWN_CONTRACT, "contract")
         if strict.contract != self._contract.id:
             return Rejection(verdicts.BAD_ENVELOPE, "contract")
+        if not EARLIEST <= read.received_at < _LATEST:
+            return Rejection(verdicts.BAD_ENVELOPE, "received_at")
         return read if strict.zone_id in self._zones else Rejection(verdicts.BAD_ENVELOPE, "zone_id")
 
     def _about_its_subject(self, read: Envelope) -> Envelope:
@@ -112,8 +119,9 @@ class EnvelopeReader:
 
 def _strict_envelope(contract: Contract) -> type:
     """The envelope with every rule of its contract; the payload is not its business."""
-    fields = [(f.name, project.python_type(f), f.required) for f in contract.fields if f.name != "payload"]
-    return msgspec.defstruct("StrictEnvelope", [(name, kind if required else kind | None) for name, kind, required in fields], gc=False)
+    kinds = [(f.name, project.python_type(f), f.required) for f in contract.fields if f.name != "payload"]
+    fields = [(name, kind) if required else (name, kind | None, None) for name, kind, required in kinds]
+    return msgspec.defstruct("StrictEnvelope", sorted(fields, key=len), gc=False)
 
 
 def _lines_of(pattern: str):

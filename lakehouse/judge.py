@@ -85,8 +85,9 @@ class Judge:
         self._patterns = [(attrgetter(f.name), Many(f.pattern)) for f in contract.fields if f.pattern]
         self._decimals = project.decimal_limits(contract)
 
-    def judge(self, payload: bytes | msgspec.Raw, received_at: datetime) -> Any | Rejection:
-        """The decoded payload, or why it is refused. Raises nothing, whatever the bytes are."""
+    def judge(self, payload: bytes | msgspec.Raw, received_at: datetime, skew_ms: int | None = None) -> Any | Rejection:
+        """The decoded payload, as it is written, or why it is refused; its event time is held against the limits once it
+        is corrected by `skew_ms` (skew.py). Raises nothing, whatever the bytes are."""
         text = bytes(payload)
         if len(text) > MAX_PAYLOAD_BYTES:
             return Rejection(verdicts.TOO_LARGE)
@@ -104,7 +105,7 @@ class Judge:
             return Rejection(verdicts.NUL_CHARACTER, self._field_with_nul(decoded))
         if broken := self._breaks_decimals(decoded):
             return Rejection(verdicts.OUT_OF_RANGE, broken)
-        return self._too_early_or_late(decoded, received_at) or decoded
+        return self._too_early_or_late(decoded, received_at, skew_ms) or decoded
 
     def _breaks_decimals(self, decoded: Any) -> str | None:
         """The decimal field that was sent as text and lies outside its limits; numbers were bounded while decoding."""
@@ -114,20 +115,22 @@ class Judge:
                 return name
         return None
 
-    def all_good(self, decoded: Sequence, received_at: datetime) -> bool:
+    def all_good(self, decoded: Sequence, received_at: datetime, skew_ms: int | None = None) -> bool:
         """Whether payloads that were skimmed also keep the rules that skimming does not see."""
         times = list(map(self.time_of, decoded))
-        if min(times) < EARLIEST or max(times) > received_at + CLOCK_TOLERANCE:
+        earliest, latest = _limits(received_at, skew_ms)
+        if min(times) < earliest or max(times) > latest:
             return False
         if not all(many.match([v for v in map(value_of, decoded) if v is not None]) for value_of, many in self._patterns):
             return False
         return not self._decimals or not any(map(self._breaks_decimals, decoded))
 
-    def _too_early_or_late(self, decoded: Any, received_at: datetime) -> Rejection | None:
+    def _too_early_or_late(self, decoded: Any, received_at: datetime, skew_ms: int | None) -> Rejection | None:
         when = self.time_of(decoded)
-        if when > received_at + CLOCK_TOLERANCE:
+        earliest, latest = _limits(received_at, skew_ms)
+        if when > latest:
             return Rejection(verdicts.IN_THE_FUTURE, self.contract.event_time)
-        return Rejection(verdicts.TOO_LONG_AGO, self.contract.event_time) if when < EARLIEST else None
+        return Rejection(verdicts.TOO_LONG_AGO, self.contract.event_time) if when < earliest else None
 
     def _field_with_nul(self, decoded: Any) -> str | None:
         return next((n for n in decoded.__struct_fields__ if "\0" in str(getattr(decoded, n))), None)
@@ -137,6 +140,13 @@ class Judge:
         if verdict == (verdicts.WRONG_TYPE, "event_type") and bytes(decode_names(text)["event_type"]) == b"null":
             return Rejection(verdicts.MISSING_FIELD, "event_type")
         return verdict
+
+
+def _limits(received_at: datetime, skew_ms: int | None) -> tuple[datetime, datetime]:
+    """What an event time, as it is written, has to lie between. The limits are moved, and not the time: that could be
+    moved out of Python's calendar."""
+    skew = timedelta(milliseconds=skew_ms or 0)
+    return EARLIEST - skew, received_at + CLOCK_TOLERANCE - skew
 
 
 def refusal(error: msgspec.ValidationError) -> Rejection:

@@ -5,13 +5,21 @@
     <home>/access                                 who may come in: digests of the keys of callers
     <home>/cdc                                    how far the source database is captured: ledger and offsets
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
+    <home>/lake/<domain>/raw/<table>/_waiting/    a name a batch that is not refined yet: what there is to do, at a glance
     <home>/lake/<domain>/raw/<table>/_refined/    a marker a batch that refine has finished with, and its counts
     <home>/lake/platform/in_hand/                 what a step was doing when it was killed; its successor finishes it
+    <home>/lake/<domain>/raw/media/dt=…/          sealed media objects, by the business day they arrived on
+    <home>/lake/<domain>/raw/media/_records/      a record an object; where there is none there is no object
     <home>/lake/<domain>/clean/<table>/dt=…/      Delta
+    <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
+    <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
+    <home>/lake/platform/audit/                   a line a look at somebody's data
+    <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
     <home>/lake/features/<table>/                 Parquet for Feast
     <home>/redis                                  live aggregates of the local profile
     <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
+    <home>/index/<table>/                         which event ids a clean table has; made from it, and made again where lost
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
 Lake paths are relative: `Files` and `TableStore` put the root (a folder or a bucket) in front.
@@ -43,12 +51,44 @@ def raw_commit(domain: str, table: str, batch_id: str) -> str:
     return f"{raw_commit_dir(domain, table)}/{batch_id}.json"
 
 
+def waiting_dir(domain: str, table: str) -> str:
+    return f"{raw_dir(domain, table)}/_waiting"
+
+
+def waiting_batch(domain: str, table: str, batch_id: str) -> str:
+    """There from before a batch's commit until after its refined marker."""
+    return f"{waiting_dir(domain, table)}/{batch_id}"
+
+
+def waiting_list_begun(domain: str, table: str) -> str:
+    """There once every batch that was landed before such a list was kept is on it."""
+    return f"{raw_dir(domain, table)}/_waiting_is_kept"
+
+
 def refined_dir(domain: str, table: str) -> str:
     return f"{raw_dir(domain, table)}/_refined"
 
 
 def refined_marker(domain: str, table: str, batch_id: str) -> str:
     return f"{refined_dir(domain, table)}/{batch_id}.json"
+
+
+def media_dir(domain: str) -> str:
+    return f"{domain}/raw/media"
+
+
+def media_object(domain: str, day: date, media_pid: str, attempt: str) -> str:
+    """`attempt` tells uploads of one object apart until one of them has its record."""
+    return f"{media_dir(domain)}/dt={day.isoformat()}/{media_pid}-{attempt}"
+
+
+def media_records_dir(domain: str) -> str:
+    return f"{media_dir(domain)}/_records"
+
+
+def media_record(domain: str, media_pid: str) -> str:
+    """In 256 folders: a week of them is two million files."""
+    return f"{media_records_dir(domain)}/{media_pid[:2]}/{media_pid}.json"
 
 
 def landing_in_hand(topic: str) -> str:
@@ -65,12 +105,37 @@ def clean_table(domain: str, table: str) -> str:
     return f"{domain}/clean/{table}"
 
 
+def current_table(domain: str, table: str) -> str:
+    return f"{domain}/current/{table}"
+
+
 def dead_letter_dir(domain: str, table: str) -> str:
     return f"{domain}/dead_letters/{table}"
 
 
 def dead_letter_file(domain: str, table: str, batch_id: str) -> str:
     return f"{dead_letter_dir(domain, table)}/{batch_id}.parquet"
+
+
+def redrive_dir(domain: str, table: str) -> str:
+    return f"{domain}/dead_letters/_redrives/{table}"
+
+
+def redrive_file(domain: str, table: str, name: str) -> str:
+    return f"{redrive_dir(domain, table)}/{name}.parquet"
+
+
+def redriving_in_hand(contract_id: str) -> str:
+    """What will have become of the dead letters that replay is about to commit."""
+    return f"platform/in_hand/replay-{contract_id}.parquet"
+
+
+def rebuilt_table(name: str, domain: str, table: str) -> str:
+    return f"rebuilt/{name}/{clean_table(domain, table)}"
+
+
+def audit_record(name: str) -> str:
+    return f"platform/audit/{name}.json"
 
 
 def feature_dir(table: str) -> str:
@@ -97,6 +162,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def journal(self) -> Path:
+        """What the collector published lately, where the bus is somewhere else."""
+        return self.root / "journal"
+
+    @property
     def vault(self) -> Path:
         return self.root / "vault"
 
@@ -113,6 +183,11 @@ class Home:
     @property
     def lake(self) -> Path:
         return self.root / "lake"
+
+    @property
+    def index(self) -> Path:
+        """Derived from clean, one folder a table; deleting it costs a rebuild."""
+        return self.root / "index"
 
     @property
     def warehouse(self) -> Path:

@@ -34,7 +34,27 @@ class Settings(BaseSettings):
     collector_queue_bytes: int = Field(
         64 * 1024 * 1024, description="Events accepted but not yet durable that a collector holds at most; beyond it requests get 503."
     )
+    collector_bodies_bytes: int = Field(
+        128 * 1024 * 1024, description="Bodies still coming in that a collector holds at most; beyond it requests get 503."
+    )
+    collector_connections: int = Field(1_024, description="Connections that a collector holds at most; a further one gets 503.")
+    collector_request_seconds: float = Field(30.0, description="How long a request may take to arrive; a slower one gets 408.")
+    collector_spool_bytes: int = Field(
+        8 * 1024 * 1024 * 1024, description="What waits on disk while the bus is away holds at most so much; beyond it requests get 507."
+    )
+    collector_spool_reserve_bytes: int = Field(
+        256 * 1024 * 1024, description="Free bytes that the spool leaves on its disk for everybody else; below it requests get 507."
+    )
     collector_linger_ms: float = Field(5.0, description="How long the collector gathers events into one bus message.")
+    collector_journal_hours: float = Field(
+        6.0,
+        ge=0,
+        description="How long a collector keeps what it published, to publish it again where Pub/Sub came back empty; 0: not at all.",
+    )
+    collector_journal_bytes: int = Field(
+        4 * 1024 * 1024 * 1024, description="What is kept so, of each topic, at most; the oldest goes first."
+    )
+    collector_journal_watch_seconds: float = Field(5.0, gt=0, description="How often a collector looks whether Pub/Sub came back empty.")
 
     collector_cors_origins: str | None = Field(
         None,
@@ -74,9 +94,20 @@ class Settings(BaseSettings):
     oidc_events_per_second: float = Field(100.0, description="Events a second that one token's owner may send.")
     oidc_bytes_per_second: float = Field(1_000_000.0, description="Bytes a second that one token's owner may send.")
 
+    media_uploads: int = Field(32, description="Media objects that a collector receives at once; beyond it uploads get 503.")
+    media_url_seconds: int = Field(900, description="How long an upload URL from `POST /v1/media` is good for.")
+
     land_batch_events: int = Field(50_000, description="Events in one raw file at most.")
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
     refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")
+
+    cdc_flush_rows: int = Field(100, description="Changes of the source database from which the CDC writer writes at once.")
+    cdc_flush_seconds: float = Field(5.0, description="Longest that the CDC writer lets a change wait for others.")
+    raw_window_days: int = Field(30, description="How long raw is kept, and so how long after it a copy of an event can come.")
+    compact_small_files: int = Field(64, description="Small files in a day of a clean table from which `lakehouse compact` makes one.")
+    compact_keep_hours: float = Field(
+        24.0, description="How long files that are no part of a table any more are kept for those who still read them."
+    )
 
     as_of: date | None = Field(
         None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."

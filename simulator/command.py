@@ -19,6 +19,16 @@ def simulate(
     ] = None,
     connections: Annotated[int, typer.Option(help="Connections to the collector at once.", min=1, max=256)] = 4,
     patience: Annotated[float, typer.Option(help="Seconds to go on trying while the collector is away.")] = 60.0,
+    source: Annotated[
+        bool,
+        typer.Option(
+            "--source", help="Write the tables into the source database: LAKEHOUSE_SOURCE_URL, or the one served on this machine."
+        ),
+    ] = False,
+    source_url: Annotated[
+        str | None,
+        typer.Option(help="Write them into this one, as postgresql://host/database; a password belongs in LAKEHOUSE_SOURCE_URL."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the closing counts as JSON.")] = False,
 ) -> None:
     """Send the days of a simulated MegaCity through the front door, and write down what is true of them.
@@ -26,11 +36,14 @@ def simulate(
     Events go to a running collector (`lakehouse collect`) by HTTP, the source database's tables onto the bus as
     snapshots. 0.5 % of the events are sent twice, 1 % late, 0.1 % are malformed, and every verdict is held against the
     one that was foreseen: exit 20 where one differs. The same seed, scale and days give the same bytes; simulating again
-    changes nothing behind the front door. The truth is kept in LAKEHOUSE_HOME/truth for `lakehouse compare`.
+    changes nothing behind the front door. With --source the tables are written into PostgreSQL as applications would, and
+    change data capture brings them on: start it first, so that every change is seen. The truth is kept in LAKEHOUSE_HOME/truth for `lakehouse compare`.
 
     Example: `lakehouse simulate --scale 0.1 --seed 7 --port 8080`
     """
     from lakehouse.settings import settings
+    from lakehouse.source import IMPORTER
+    from lakehouse.source import source_url as known_source
     from simulator import report
     from simulator.calendar import Calendar
     from simulator.city import City
@@ -38,7 +51,8 @@ def simulate(
     last: date = end_on.date() if end_on else DEFAULT_END_ON
     city = City(seed, scale, Calendar(last, days))
     where = url or f"http://{settings().collector_host}:{port or settings().collector_port}"
-    closing = report.simulate(city, settings(), where, connections, patience)
+    into = source_url or (known_source(settings(), IMPORTER) if source or settings().source_url else None)
+    closing = report.simulate(city, settings(), where, connections, patience, into)
     report.show_counts(closing, as_json)
     report.require_foreseen(closing)
 

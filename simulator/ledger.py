@@ -61,6 +61,10 @@ class Ledger:
         for table, count in rows.items():
             self.clean[f"source.{table}", last] += count
 
+    def captured(self, delivered: Counter[tuple[str, int]]) -> None:
+        """The source's tables come by change data capture, and not as photographs: what it must deliver is told by who wrote them."""
+        self.clean = Counter({key: n for key, n in self.clean.items() if not key[0].startswith("source.")}) + delivered
+
     def _add_sittings(self, part: Slice) -> None:
         sittings, day_of = part.sittings, self._city.calendar.day_of
         began, zone = day_of(part.times(sittings)), part.visits.zone[sittings.visit]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,34 +13,43 @@ from lakehouse.errors import QualityGateError
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_bus
+from lakehouse.storage.protocols import Bus
 from simulator import run, truth
 from simulator.city import EVENTS_PER_DAY, City
 from simulator.comparing import Measure
 from simulator.run import Simulation
 from simulator.sender import Sender, Tally
+from simulator.source_writer import SourceWriter
 
 _FEW = 5
 _WIDTH = 110
 
 
-def simulate(city: City, settings: Settings, url: str, connections: int, patience_s: float) -> dict:
+def simulate(city: City, settings: Settings, url: str, connections: int, patience_s: float, source_url: str | None = None) -> dict:
     """Send everything, write the truth, return run.json's content and the seconds it took.
 
-    Raises BadInputError where the home holds another city, NotDurableError where the collector or the bus does not take it.
+    `source_url`: the source database that the city's tables are written into, rather than being published as snapshots.
+    Raises BadInputError where the home holds another city or the source database does not answer, NotDurableError where
+    the collector, the bus or the source database does not take it.
     """
     folder = Home(settings.home).truth
     run.require_same_city(folder, city)
-    simulation, bus = Simulation(city), open_bus(settings)
     began = time.monotonic()
+    with SourceWriter(city, source_url) if source_url else nullcontext() as source:
+        simulation = Simulation(city, source)
+        tally = _all(simulation, open_bus(settings), url, connections, patience_s)
+    closing = run.summary(simulation, tally)
+    truth.write(folder, truth.tables(city, simulation.ledger), closing)
+    return closing | {"seconds": round(time.monotonic() - began, 2)}
+
+
+def _all(simulation: Simulation, bus: Bus, url: str, connections: int, patience_s: float) -> Tally:
     try:
-        tally = asyncio.run(_send(simulation, bus, url, connections, patience_s))
+        return asyncio.run(_send(simulation, bus, url, connections, patience_s))
     except ExceptionGroup as group:
         raise group.exceptions[0] from None  # every connection tells the same story
     finally:
         bus.close()
-    closing = run.summary(simulation, tally)
-    truth.write(folder, truth.tables(city, simulation.ledger), closing)
-    return closing | {"seconds": round(time.monotonic() - began, 2)}
 
 
 async def _send(simulation: Simulation, bus, url: str, connections: int, patience_s: float) -> Tally:
@@ -70,6 +80,8 @@ def show_counts(closing: dict, as_json: bool) -> None:
     table.add_row("  tried again", f"{closing['retries']:,}", style="dim")
     for contract, count in closing["rows_published"].items():
         table.add_row(f"rows of {contract}", f"{count:,}")
+    for contract, count in closing["rows_changed"].items():
+        table.add_row(f"changes of {contract}", f"{count:,}")
     table.add_row("bad messages put on the bus", f"{sum(closing['dead_letters'].values()):,}")
     table.add_row("seconds", f"{closing['seconds']:,}")
     Console().print(table)

@@ -2,6 +2,7 @@
 
     generate ─▶ Step (requests, rows) ─▶ Sender ─▶ collector
                                       └▶ bus (snapshots, the partner's messages)
+                                      └▶ or the source database, in place of snapshots
     ledger ─▶ truth.write, once everything is sent
 
 While one step is being sent the next one is generated. The same parameters give the same bytes; simulating again sends
@@ -11,7 +12,7 @@ everything again, and changes nothing behind the front door.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,11 +22,14 @@ from lakehouse.storage.protocols import Bus
 from simulator import lines, partner, requests, slices, snapshot, truth
 from simulator.city import City
 from simulator.ledger import Ledger
+from simulator.lines import Lines
 from simulator.mishaps import MALFORMED, Mishaps, Record
 from simulator.partner import Message
 from simulator.requests import Request
 from simulator.sender import Sender, Tally
+from simulator.slices import Slice
 from simulator.snapshot import Row
+from simulator.source_writer import SourceWriter
 
 ROWS_AT_ONCE = 20_000
 
@@ -37,6 +41,7 @@ class Step:
     requests: list[Request]
     rows: list[Row]
     messages: list[Message] = field(default_factory=list)
+    written: tuple[Slice, Lines] | None = None
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Simulation:
     """
 
     city: City
+    source: SourceWriter | None = None
     ledger: Ledger = field(init=False)
     events: int = 0
     rows: Counter = field(default_factory=Counter)
@@ -67,9 +73,13 @@ class Simulation:
             self.events += len(written.text)
             number = part.number + 1
             sent = self._requests(mishaps.records(part, written), part.number)
-            yield self._step(sent, list(snapshot.sat(self.city, part)), partner.messages(self.city, part, written))
+            rows = [] if self.source else list(snapshot.sat(self.city, part))
+            step = self._step(sent, rows, partner.messages(self.city, part, written))
+            yield replace(step, written=(part, written))
         self.ledger.add_standing()
         yield self._step(self._requests(mishaps.rest(), number), [], [])
+        if self.source:
+            return
         standing = snapshot.standing(self.city)
         while rows := list(islice(standing, ROWS_AT_ONCE)):
             yield self._step([], rows, [])
@@ -88,18 +98,25 @@ class Simulation:
 
 
 async def send(simulation: Simulation, bus: Bus, sender: Sender, advance: Callable[[int], None]) -> None:
-    """Send every step. Raises NotDurableError where the collector or the bus does not take it."""
-    steps = simulation.steps()
+    """Send every step. Raises NotDurableError where the collector, the bus or the source database does not take it."""
+    steps, source = simulation.steps(), simulation.source
+    if source:
+        await asyncio.to_thread(source.begin)
     step = await asyncio.to_thread(next, steps)
     while step is not None:
         following = asyncio.create_task(asyncio.to_thread(next, steps, None))
         try:
             await asyncio.to_thread(publish, bus, step)
+            if source and step.written:
+                await asyncio.to_thread(source.write, *step.written)
             await sender.send(step.requests, advance)
         except BaseException:
             await asyncio.wait([following])  # a thread cannot be interrupted
             raise
         step = await following
+    if source:
+        await asyncio.to_thread(source.end)
+        simulation.ledger.captured(source.delivered)
 
 
 def publish(bus: Bus, step: Step) -> None:
@@ -143,6 +160,7 @@ def summary(simulation: Simulation, tally: Tally) -> dict:
         "unexpected_verdicts": tally.surprises,
         "unexpected_examples": tally.unexpected,
         "rows_published": dict(sorted(simulation.rows.items())),
+        "rows_changed": simulation.source.told() if simulation.source else {},
         "dead_letters": dict(sorted(simulation.dead_letters.items())),
         "unknown_fields": {lines.EXPERIMENT_FIELD: simulation.unknown_fields},
     }

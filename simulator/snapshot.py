@@ -4,7 +4,7 @@
     attempts, responses                   photographed at the end of the day on which they end, slice by slice
         ─▶ Row ─▶ Envelope (source "snapshot", op "r") ─▶ topic source.<table>
 
-The next issue's change data capture only adds a producer. An event_id is made from the row's number, never from a name:
+Where there is a source database, source_writer.py writes them there instead, and change data capture publishes. An event_id is made from the row's number, never from a name:
 it stays in clean, where no identifier may be.
 """
 
@@ -27,7 +27,7 @@ from simulator.slices import Slice
 
 SOURCE = "snapshot"
 BEFORE_MIDNIGHT_MS = 1_000
-_ORG_TYPES = ("school", "academy", "institution")
+ORG_TYPES = ("school", "academy", "institution")
 
 
 @dataclass(slots=True)
@@ -95,14 +95,16 @@ def standing(city: City) -> Iterator[Row]:
     yield from _users(city, base)
 
 
+def org_name(city: City, org: int, zone: int) -> str:
+    return f"{city.zones[zone].replace('_', ' ').title()} {ORG_TYPES[org % 3].title()} {org % city.people.orgs_per_zone + 1}"
+
+
 def _organizations(city: City, base: dict) -> Iterator[Row]:
     created = texts(city.calendar.first_ms - (800 + np.arange(len(city.people.org_zone)) % 900) * DAY_MS)
     for org, zone in enumerate(city.people.org_zone.tolist()):
-        kind = _ORG_TYPES[org % 3]
-        name = f"{city.zones[zone].replace('_', ' ').title()} {kind.title()} {org % city.people.orgs_per_zone + 1}"
         payload = base | {
-            "org_name": name,
-            "org_type": kind,
+            "org_name": org_name(city, org, zone),
+            "org_type": ORG_TYPES[org % 3],
             "country_code": ("KR", "KR", "US", "JP")[org % 4],
             "created_at": created[org],
         }

@@ -12,11 +12,13 @@ import secrets
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from collectors.cdc import integrity
 from collectors.cdc.ledger import Ledger, Standing
 from collectors.cdc.offsets import Offsets
-from collectors.cdc.publishing import Publisher
+from collectors.cdc.publishing import OnBatch, Position, Publisher
 from collectors.cdc.source import Source, Table, source_of
 from collectors.cdc.translate import FLOORS, Setting, Translator
 from lakehouse.contracts import registry
@@ -27,6 +29,9 @@ from lakehouse.settings import Settings, settings
 from lakehouse.storage.open import open_bus
 from lakehouse.storage.protocols import Bus
 
+if TYPE_CHECKING:
+    from collectors.cdc.engine import Engine
+
 _log = get_log(__name__)
 _UNEXPLAINED = 1
 _START_S = 120
@@ -35,10 +40,11 @@ _START_S = 120
 def translator_of(standing: Standing, tables: list[Table], secret: bytes, placeholder: str) -> Translator:
     contracts = registry()
     zones = [z.zone_id for z in contracts.zones]
+    told = {t.qualified: t.told_of_deleted for t in tables}
     by_name = {t.qualified: t.contract for t in tables}
     # A row without a zone (a table of all zones, or a deleted row that tells its key alone) is filed under the first one.
     return Translator(
-        Setting(by_name, contracts.get(FLOORS), frozenset(zones), zones[0], standing.epoch, standing.floor_lsn, secret, placeholder)
+        Setting(by_name, told, contracts.get(FLOORS), frozenset(zones), zones[0], standing.epoch, standing.floor_lsn, secret, placeholder)
     )
 
 
@@ -62,6 +68,21 @@ def main() -> int:
 
 
 def _run(chosen: Settings, bus: Bus) -> int:
+    running = engine_of(chosen, bus)
+    threading.Thread(target=_close_at_end_of_stdin, args=(running,), daemon=True).start()
+    threading.Thread(target=_tell_when_polling, args=(running,), daemon=True).start()
+    try:
+        running.run()
+    except Exception:
+        # Closing interrupts a batch that is in hand; it was not confirmed, and comes again. Anything else is told.
+        if not running.is_closed:
+            raise
+    return 0
+
+
+def engine_of(chosen: Settings, bus: Bus, around: Callable[[OnBatch], OnBatch] = lambda on_batch: on_batch) -> "Engine":
+    """The engine, ready to run, in a JVM that this starts. `around` stands between it and what publishes (bench/cdc.py measures there).
+    Raises LakehouseError."""
     from collectors.cdc import engine, jvm
 
     home = Home(chosen.home)
@@ -78,7 +99,7 @@ def _run(chosen: Settings, bus: Bus) -> int:
         standing.floor_lsn,
         sorted(t.contract.table for t in tables),
         is_snapshot=not standing.is_complete,
-        check_first=lambda: _require_same_source(source, ledger, standing),
+        check_first=lambda position: _require_same_source(source, ledger, standing, position),
     )
     jvm.start(home.cdc)
     configuration = engine.properties(
@@ -91,23 +112,27 @@ def _run(chosen: Settings, bus: Bus) -> int:
         chosen.cdc_batch_rows,
         placeholder,
     )
-    running = engine.Engine(configuration, publisher.publish, offsets.keep)
-    threading.Thread(target=_close_at_end_of_stdin, args=(running,), daemon=True).start()
-    threading.Thread(target=_tell_when_polling, args=(running,), daemon=True).start()
-    running.run()
-    ledger.close()
-    return 0
+    return engine.Engine(configuration, around(publisher.publish), offsets.keep)
 
 
-def _require_same_source(source: Source, ledger: Ledger, standing: Standing) -> None:
+def _require_same_source(source: Source, ledger: Ledger, standing: Standing, position: Position) -> None:
     """Between the supervisor's look and the engine's connection another cluster may have taken the address, or the slot may
-    have been made anew. From here on the slot is held. Raises IntegrityGapError."""
+    have been made anew. From here on the slot is held. Raises IntegrityGapError.
+
+    A snapshot stands exactly where its slot begins if the engine made the slot itself. In one that it found it reads the tables
+    first and asks for the log's end afterwards, and would miss what commits in between.
+    """
     sighting = source.sighting()
     verdict = integrity.running(standing, sighting)
     if verdict.action != "resume":
         raise IntegrityGapError(verdict.reason, hint="the supervisor looks again, and begins a new epoch")
-    if standing.slot_lsn is None and sighting.slot and sighting.slot.confirmed_lsn:
-        ledger.slot_seen(standing.generation, sighting.slot.confirmed_lsn)
+    if standing.is_complete:
+        return
+    if sighting.slot is None or sighting.slot.confirmed_lsn != position.lsn:
+        raise IntegrityGapError(
+            "somebody else made the slot of this snapshot", hint="the supervisor drops it, and begins the snapshot anew"
+        )
+    ledger.slot_seen(standing.generation, position.lsn)
 
 
 def _close_at_end_of_stdin(running) -> None:

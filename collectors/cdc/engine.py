@@ -10,10 +10,9 @@ from pathlib import Path
 
 import jpype
 
-from collectors.cdc.publishing import Position
+from collectors.cdc.publishing import OnBatch, Position
 
 Properties = Mapping[str, str]
-OnBatch = Callable[[list[bytes], Position], int]
 
 
 def properties(address: Properties, slot: str, publication: str, tables: list[str], offsets: Path, heartbeat_ms: int, batch_rows: int, placeholder: str) -> dict[str, str]:  # fmt: skip
@@ -61,6 +60,7 @@ class Engine:
             java.setProperty(name, value)
         self._bridge = _Bridge(on_batch, after_batch)
         self._polling = threading.Event()
+        self.is_closed = False
         kinds = jpype.JClass("io.debezium.engine.DebeziumEngine")
         builder = kinds.create(jpype.JClass("io.debezium.engine.format.Json").class_).using(java)
         builder = builder.using(jpype.JProxy("io.debezium.engine.DebeziumEngine$ConnectorCallback", inst=_Started(self._polling)))
@@ -80,6 +80,7 @@ class Engine:
 
     def close(self) -> None:
         """From another thread; returns once the last batch is through and the offsets are written."""
+        self.is_closed = True
         self._engine.close()
 
 

@@ -45,7 +45,7 @@ class _Origin(msgspec.Struct, gc=False):
 class _Change(msgspec.Struct, gc=False):
     op: str | None = None
     source: _Origin | None = None
-    before: msgspec.Raw | None = None
+    before: msgspec.Raw = msgspec.Raw(b"null")
     after: dict[str, Any] | None = None
 
 
@@ -56,10 +56,11 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Setting:
-    """What translation needs to know. `secret` keys the digests in event ids: without it nobody can try out keys on them.
+    """What translation needs to know. `tables` and `told_of_deleted` (the columns that a deleted row tells) go by "schema.table". `secret` keys the digests in event ids: without it nobody can try out keys on them.
     `placeholder`: Debezium's word for a value that it was not sent, random for each run so that no row can hold it."""
 
     tables: Mapping[str, Contract]
+    told_of_deleted: Mapping[str, Collection[str]]
     floors: Contract
     zones: Collection[str]
     default_zone: str
@@ -143,7 +144,7 @@ class Translator:
         if op == "t":
             done.floors.append(self._floor(contract.table, lsn, TRUNCATE, at, received_at))
             return
-        row = _decode_row(change.before) if op == "d" and change.before is not None else change.after
+        row = self._deleted(f"{origin.schema}.{origin.table}", change.before) if op == "d" else change.after
         if row is None:
             raise KeyError(contract.row_key)
         made = self._envelope(done, contract, row, op, lsn, at, received_at, latest, self._mark in line or self._mark_base64 in line)
@@ -188,6 +189,11 @@ class Translator:
             done.drift[unknown] += 1
         subject = row.get(contract.subject) if contract.subject else None
         return self._line(contract, self._event_id(contract.table, lsn, op, str(key)), zone, org, subject, received_at, payload)
+
+    def _deleted(self, table: str, before: msgspec.Raw) -> dict[str, Any] | None:
+        row = _decode_row(before)
+        told = self._set.told_of_deleted[table]
+        return {c: v for c, v in row.items() if c in told} if row else None
 
     def _plan(self, contract: Contract, row: dict) -> _Plan:
         shape = (contract.table, *row)

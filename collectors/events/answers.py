@@ -1,7 +1,7 @@
 """What the collector answers: one shape for events with verdicts, one for requests refused whole.
 
 Admission ─▶ 202 all accepted │ 207 some │ 400 none
-Refusal   ─▶ 400 401 403 405 413 415 421 429 503 507, with a code, and a sentence that holds nothing of the request
+Refusal   ─▶ 400 401 403 405 408 413 415 421 429 431 503 507, with a code, and a sentence that holds nothing of the request
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """The collector as an ASGI application.
 
 POST /v1/events ─▶ raw ASGI: every microsecond counts here
+/v1/media…      ─▶ collectors/media/app.py
 all else        ─▶ FastAPI (api.py): /healthz /readyz /metrics /v1/contracts, and OpenAPI, where the hot route stands too
 """
 
@@ -18,14 +19,20 @@ from collectors.events.forms import Forms
 from collectors.events.gather import Gatherer
 from collectors.events.metrics import Metrics
 from collectors.events.outbox import Outbox
+from collectors.events.rebirth import JournaledBus, Watch
 from collectors.events.request import Reader
+from collectors.events.room import Room, SpoolFullError
+from collectors.media.app import MEDIA_PATH, Media
+from lakehouse import skew
 from lakehouse.access.open import open_gate
 from lakehouse.contracts import registry
 from lakehouse.door import BodyRejectedError, door
-from lakehouse.errors import BusyError, NotDurableError
+from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
+from lakehouse.places import Home
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_bus, open_spool
+from lakehouse.storage.open import open_bus, open_journal, open_spool
+from lakehouse.storage.protocols import Bus
 from lakehouse.verdicts import TOO_LARGE
 
 EVENTS_PATH = "/v1/events"
@@ -43,15 +50,28 @@ class Collector:
         self._forms = Forms(registry(), door("http"))
         self._cors = Cors(registry(), settings.collector_cors_origins)
         self._entrance = Entrance(open_gate(settings))
-        self._reader = Reader(registry(), settings.collector_max_body_bytes)
+        self._reader = Reader(registry(), settings.collector_max_body_bytes, settings.collector_bodies_bytes)
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
-        self.outbox = Outbox(open_bus(settings), open_spool(settings), self.metrics)
+        spool = open_spool(settings)
+        room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
+        self.outbox = Outbox(self._journaled(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
+        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry)
         self._api = api(self, self._lifespan)
+
+    def _journaled(self, settings: Settings) -> Bus:
+        """The bus; where it may come back empty, with a journal and somebody who watches it."""
+        bus, journal, self._watch = open_bus(settings), open_journal(settings), None
+        if journal is None:
+            return bus
+        self._watch = Watch(bus, journal, Home(settings.home).journal, settings.collector_journal_watch_seconds)
+        return JournaledBus(bus, journal)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(MEDIA_PATH):
+            await self.media(scope, receive, send)
         else:
             await self._api(scope, receive, send)
 
@@ -59,10 +79,15 @@ class Collector:
     async def _lifespan(self, _api):
         """The server closes the doors and lets every request in flight end before it comes back here."""
         self.outbox.start()
+        if self._watch:
+            self._watch.start()
         self.is_open = True
         yield
         self.is_open = False
         self._threads.shutdown()
+        self.media.close()
+        if self._watch:
+            self._watch.close()
         self.outbox.close()
         self._entrance.close()
 
@@ -88,8 +113,10 @@ class Collector:
         zone_id, form = self._reader.head(scope["method"], headers)
         caller = await self._entrance.enter(scope, headers, zone_id)
         body, size = await self._reader.body(headers, receive)
+        received_at = datetime.now(UTC)
+        skew_ms = self._skew(headers.get(b"sent-at"), received_at)
         try:
-            admission = self._forms.admit(form, scope["headers"], body, zone_id, datetime.now(UTC), caller.orgs)
+            admission = self._forms.admit(form, scope["headers"], body, zone_id, received_at, caller.orgs, skew_ms)
         except BodyRejectedError as error:
             self._entrance.charge(caller, 1, size)
             raise Refusal(413 if error.code == TOO_LARGE else 400, error.code, str(error), error.position) from error
@@ -99,11 +126,26 @@ class Collector:
         self.metrics.admitted(zone_id, admission)
         return answer(admission)
 
+    def _skew(self, sent_at: bytes | None, received_at: datetime) -> int | None:
+        """What event times are to be corrected by. Raises Refusal."""
+        if sent_at is None:
+            return None
+        try:
+            ms = skew.skew_ms(sent_at.decode("latin-1").strip(), received_at)
+        except BadInputError as error:
+            raise Refusal(400, "bad_sent_at", "the header Sent-At must be RFC 3339 with an offset, or milliseconds since 1970") from error
+        if skew.is_negligible(ms):
+            return None
+        self.metrics.skewed("corrected" if skew.is_plausible(ms) else "implausible")
+        return ms if skew.is_plausible(ms) else None
+
     async def _keep(self, lines: dict[str, list[bytes]]) -> None:
         try:
             await self.gatherer.keep(lines)
         except BusyError as error:
             raise Refusal(503, "busy", str(error), retry_after_s=1) from error
+        except SpoolFullError as error:
+            raise Refusal(507, "spool_full", "the bus is away and the spool is full: keep the events", retry_after_s=30) from error
         except NotDurableError as error:
             # What the cause says is about our disk and our bus: whoever sends is told only what to do.
             if getattr(error.__cause__, "errno", None) in _NO_ROOM:

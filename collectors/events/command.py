@@ -46,3 +46,38 @@ def collect(
         ) from error
     with listening:
         serve(chosen, listening, ready_file)
+
+
+def republish(
+    since: Annotated[
+        str | None, typer.Option("--from", help="From this moment on, such as 2026-11-25T08:30; UTC without an offset.")
+    ] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be repeated.")] = None,
+) -> None:
+    """Publish again what the collector on this machine published lately: where Pub/Sub lost it and nobody noticed.
+
+    A collector notices by itself that a topic or its subscription was made anew; this is for all else, such as a subscription
+    that was moved by hand. It runs beside a collector. What was delivered already is delivered twice, and refine drops it.
+    How far the journal goes back: LAKEHOUSE_COLLECTOR_JOURNAL_HOURS. Exit 13: the bus is away; run it again.
+
+    Example: `lakehouse republish --from 2026-11-25T08:30`
+    """
+    from rich.console import Console
+
+    from collectors.events.rebirth import republish
+    from lakehouse.moments import moment
+    from lakehouse.storage.open import open_bus, open_journal
+
+    chosen = settings()
+    journal = open_journal(chosen)
+    if journal is None:
+        raise BadInputError(
+            "there is no journal here",
+            hint="in the local profile the bus is a log on disk that loses nothing; elsewhere see LAKEHOUSE_COLLECTOR_JOURNAL_HOURS",
+        )
+    from_then, bus = moment(since), open_bus(chosen)
+    with Console(stderr=True).status("publishing again") as status:
+        for each in topic or journal.topics():
+            status.update(f"publishing {each} again")
+            typer.echo(f"{each}: {republish(bus, journal, each, from_then):,} messages published again")
+    bus.close()

@@ -8,10 +8,11 @@ No cookie is ever asked for: who sends is said in Authorization, so a page of so
 
 from collectors.events.answers import Answer, Refusal
 from collectors.events.cloudevents import HEADERS as CLOUD_EVENTS_HEADERS
+from collectors.media.asking import HEADERS as MEDIA_HEADERS
 from lakehouse.contracts.registry import Registry
 
 _ANY = b"*"
-_HEADERS = ", ".join(["authorization", "content-type", "content-encoding", *CLOUD_EVENTS_HEADERS]).encode()
+_HEADERS = ", ".join(["authorization", "content-type", "content-encoding", "sent-at", *CLOUD_EVENTS_HEADERS, *MEDIA_HEADERS]).encode()
 _KEPT_S = b"7200"  # browsers keep it no longer
 _READABLE = b"retry-after, www-authenticate"
 
@@ -37,8 +38,8 @@ class Cors:
         if origin is not None and len(self.headers(origin)) == 1:
             raise Refusal(403, "unknown_origin", "pages of this origin may not send; see LAKEHOUSE_COLLECTOR_CORS_ORIGINS")
         allowed = (
-            (b"allow", b"POST, OPTIONS"),
-            (b"access-control-allow-methods", b"POST"),
+            (b"allow", b"POST, PUT, OPTIONS"),
+            (b"access-control-allow-methods", b"POST, PUT"),
             (b"access-control-allow-headers", _HEADERS),
             (b"access-control-max-age", _KEPT_S),
         )

@@ -34,7 +34,7 @@ class Entrance:
         self._waiting = 0
         self._threads = ThreadPoolExecutor(_THREADS, "access")
 
-    async def enter(self, scope: dict, headers: dict[bytes, bytes], zone_id: str) -> Caller:
+    async def enter(self, scope: dict, headers: dict[bytes, bytes], zone_id: str, wanted: Scope = Scope.EVENTS_WRITE) -> Caller:
         """Raises Refusal."""
         shown = headers.get(b"authorization")
         authorization = shown and shown.decode("latin-1")
@@ -42,12 +42,13 @@ class Entrance:
         if caller is None:
             caller = await self._ask(authorization, _address(scope))
         try:
-            caller.require(Scope.EVENTS_WRITE, zone_id)
+            caller.require(wanted, zone_id)
         except DeniedError as error:
-            challenge = _CHALLENGE + b', error="insufficient_scope", scope="%b"' % Scope.EVENTS_WRITE.encode()
+            challenge = _CHALLENGE + b', error="insufficient_scope", scope="%b"' % wanted.encode()
             raise Refusal(403, "forbidden", f"{error}: {error.hint}", headers=((b"www-authenticate", challenge),)) from error
         if caller.limit is not None:
-            length = headers.get(b"content-length", b"")
+            # The bytes of a clip are bounded by its kind, and by how many are received at once.
+            length = headers.get(b"content-length", b"") if wanted is Scope.EVENTS_WRITE else b""
             self._limited(caller, 1, int(length) if length.isdigit() and len(length) < 16 else 0, keep=False)
         return caller
 

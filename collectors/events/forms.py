@@ -57,20 +57,22 @@ class Forms:
         zone_id: str,
         received_at: datetime,
         orgs: frozenset[int] | None,
+        skew_ms: int | None = None,
     ) -> Admission:
         """A verdict for each event of the body. `orgs`: the tenants that they may belong to; None is any, and none at all.
+        `skew_ms`: what their times are corrected by (lakehouse/skew.py).
 
         Raises BodyRejectedError where nothing of the body can be judged event by event.
         """
         if form is not Form.OURS:
             events = self._translated(form, headers, body)
             if any(isinstance(e, Rejection) for e in events):
-                return self._door.admit_each(events, zone_id, received_at, orgs)
+                return self._door.admit_each(events, zone_id, received_at, orgs, skew_ms)
             body = b"[%b]" % b",".join(events)
-        admission = self._door.admit_body(body, zone_id, received_at)
+        admission = self._door.admit_body(body, zone_id, received_at, skew_ms)
         if orgs is None or tenants_of(admission) <= orgs:
             return admission
-        return self._door.admit_each(elements(body), zone_id, received_at, orgs)
+        return self._door.admit_each(elements(body), zone_id, received_at, orgs, skew_ms)
 
     def _translated(self, form: Form, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> list[bytes | Rejection]:
         if not body.strip(WHITESPACE):

@@ -1,7 +1,8 @@
 """What the collector counts, under the names that the platform's dashboards know. No label ever names a person.
 
 events_received_total{zone_id, contract, status}     events_rejected_total{code}
-request_latency_seconds{status}                      collector_waiting_bytes, collector_spooled_topics
+request_latency_seconds{status}                      collector_waiting_bytes, collector_spooled_topics, collector_spool_bytes
+requests_refused_total{code}                         requests_clock_skewed_total{verdict}
 pubsub_messages_published_total{sink, topic}         pubsub_publish_latency_seconds{sink}     sink: bus or spool
 """
 
@@ -30,13 +31,14 @@ class Metrics:
 
     def __init__(self) -> None:
         disable_created_metrics()  # a second series for each, which no dashboard of ours reads
-        self._registry = CollectorRegistry()
+        self.registry = self._registry = CollectorRegistry()  # the media routes show theirs on the same page
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         here = {"registry": self._registry}
         self._received = Counter("events_received_total", "Events by verdict.", ["zone_id", "contract", "status"], **here)
         self._rejected = Counter("events_rejected_total", "Rejected events by code.", ["code"], **here)
         self._refused = Counter("requests_refused_total", "Requests refused whole, by reason.", ["code"], **here)
+        self._skewed = Counter("requests_clock_skewed_total", "Requests of a producer whose clock is wrong.", ["verdict"], **here)
         self._latency = Histogram(
             "request_latency_seconds", "From a request's first byte to its answer.", ["status"], buckets=_REQUEST_S, **here
         )
@@ -49,6 +51,7 @@ class Metrics:
         self._answered = lru_cache(maxsize=None)(lambda status: self._latency.labels(status).observe)
         self._waiting = Gauge("collector_waiting_bytes", "Accepted, and not yet durable.", **here)
         self._spooled = Gauge("collector_spooled_topics", "Topics that wait in the spool for the bus.", **here)
+        self._spool_bytes = Gauge("collector_spool_bytes", "What the spool takes on disk; see LAKEHOUSE_COLLECTOR_SPOOL_BYTES.", **here)
 
     def admitted(self, zone_id: str, admission: Admission) -> None:
         """An answer with verdicts."""
@@ -64,6 +67,10 @@ class Metrics:
         """A request that was refused whole."""
         self._refused.labels(code).inc()
 
+    def skewed(self, verdict: str) -> None:
+        """A request whose Sent-At is beyond the tolerance: corrected, or implausible and left as it is."""
+        self._skewed.labels(verdict).inc()
+
     def answered(self, status: int, seconds: float) -> None:
         self._answered(status)(seconds)
 
@@ -71,8 +78,9 @@ class Metrics:
         self._published.labels(sink, topic).inc(messages)
         self._publish_s.labels(sink).observe(seconds)
 
-    def text(self, waiting_bytes: int, spooled_topics: int) -> bytes:
+    def text(self, waiting_bytes: int, spooled_topics: int, spool_bytes: int) -> bytes:
         """Prometheus' own format."""
         self._waiting.set(waiting_bytes)
         self._spooled.set(spooled_topics)
+        self._spool_bytes.set(spool_bytes)
         return generate_latest(self._registry)

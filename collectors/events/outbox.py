@@ -4,7 +4,7 @@
        └─ away ─▶ spool ── drain, oldest first ─▶ bus
 
 While anything of a topic waits in the spool, what follows goes there too, so that the order is kept. What an earlier
-process left there is drained on start. Called from worker threads.
+process left there is drained on start. What the spool may hold is bounded (room.py). Called from worker threads.
 """
 
 import threading
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from collectors.events.metrics import Metrics
+from collectors.events.room import Room
 from lakehouse.errors import LakehouseError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.storage.local import LocalBus
@@ -20,6 +21,7 @@ from lakehouse.storage.protocols import Bus, Message
 
 _SUBSCRIPTION = "drain"
 _MESSAGES_AT_ONCE = 64
+_MESSAGES_A_TRIM = 1_024
 _WRITING_PAUSE_S = 0.01
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 log = get_log(__name__)
@@ -28,9 +30,10 @@ log = get_log(__name__)
 class Outbox:
     """One collector's way out. `start` begins to drain, `close` ends it; what is in the spool then stays there."""
 
-    def __init__(self, bus: Bus, spool: LocalBus, metrics: Metrics) -> None:
+    def __init__(self, bus: Bus, spool: LocalBus, room: Room, metrics: Metrics) -> None:
         self._bus = bus
         self._spool = spool
+        self.room = room
         self._metrics = metrics
         self._lock = threading.Lock()
         self._backlog = set(spool.topics())
@@ -51,7 +54,8 @@ class Outbox:
         self._drainer.start()
 
     def deliver(self, topic: str, messages: Sequence[bytes]) -> None:
-        """Return once they are durable, on the bus or in the spool. Raises NotDurableError: neither took them."""
+        """Return once they are durable, on the bus or in the spool. Raises NotDurableError: neither took them; SpoolFullError: the
+        spool has no room."""
         if self._must_wait(topic, False):
             self._spool_away(topic, messages)
             return
@@ -82,7 +86,8 @@ class Outbox:
 
     def _spool_away(self, topic: str, messages: Sequence[bytes]) -> None:
         try:
-            self._timed("spool", topic, messages)
+            with self.room.take(messages):
+                self._timed("spool", topic, messages)
         finally:
             with self._lock:
                 self._writing[topic] -= 1
@@ -118,6 +123,7 @@ class Outbox:
             if not waiting:
                 waiting = self._last_or_done(topic)
             if waiting is None:
+                self._spool.turn_over(topic)
                 self._spool.trim(topic)
                 log.info("spool_drained", topic=topic, messages=drained)
                 return
@@ -126,6 +132,8 @@ class Outbox:
             self._held[topic] = waiting
             self._timed("bus", topic, [m.data for m in waiting])
             self._spool.ack(topic, _SUBSCRIPTION, self._held.pop(topic))
+            if drained // _MESSAGES_A_TRIM != (drained + len(waiting)) // _MESSAGES_A_TRIM:
+                self._spool.trim(topic)
             drained += len(waiting)
 
     def _last_or_done(self, topic: str) -> list[Message] | None:

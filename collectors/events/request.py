@@ -19,11 +19,14 @@ _DISCARD_FACTOR = 8
 
 
 class Reader:
-    """Reads requests of one collector. `max_body_bytes` holds before and after decompression."""
+    """Reads requests of one collector. `max_body_bytes` holds before and after decompression; `most_held_bytes` for all
+    bodies together that are still coming in."""
 
-    def __init__(self, contracts: Registry, max_body_bytes: int) -> None:
+    def __init__(self, contracts: Registry, max_body_bytes: int, most_held_bytes: int) -> None:
         self._contracts = contracts
         self._max = max_body_bytes
+        self._most_held = most_held_bytes
+        self._held = 0
         self._zones: dict[bytes, str] = {}
 
     def head(self, method: str, headers: dict[bytes, bytes]) -> tuple[str, Form]:
@@ -67,19 +70,25 @@ class Reader:
             await self._discard(receive)
         message = await receive()
         body = message.get("body", b"")
-        if not message.get("more_body"):
+        if not message.get("more_body") and message["type"] == "http.request":
             return body if len(body) <= self._max else self._too_large()
-        pieces, size = [body], len(body)
-        while message.get("more_body"):
-            message = await receive()
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            if size > self._max:
-                pieces.clear()
-                await self._discard(receive)
+        whole = bytearray(body)  # and no list of pieces: a client may send a byte at a time
+        try:
+            self._held += len(body)
+            while message.get("more_body"):
+                message = await receive()
+                piece = message.get("body", b"")
+                whole += piece
+                self._held += len(piece)
+                if len(whole) > self._max:
+                    await self._discard(receive)
+                if self._held > self._most_held:
+                    raise Refusal(503, "busy", "too many bodies are coming in at once", retry_after_s=1)
+        finally:
+            self._held -= len(whole)
         if message["type"] == "http.disconnect":
             raise Refusal(400, "incomplete", "the client went away in mid-request")
-        return b"".join(pieces)
+        return bytes(whole)
 
     async def _discard(self, receive) -> None:
         """Read what is still coming, keeping none: a client that is writing does not see an answer. Give up in the end."""

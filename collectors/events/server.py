@@ -1,7 +1,9 @@
 """Running the application under uvicorn: one process, one event loop, an end without loss."""
 
+import asyncio
 import gc
 import json
+import logging
 import os
 import signal
 import socket
@@ -11,19 +13,21 @@ from pathlib import Path
 import uvicorn
 
 from collectors.events.app import create_app
+from collectors.events.protocol import limited
 from collectors.events.tls import tls_context
 from lakehouse.settings import Settings
 from lakehouse.storage.durable import write_file
 
 _GRACE_S = 30
+_TICKS_A_SWEEP = 10
 
 
-def options(app: object, **own: object) -> uvicorn.Config:
+def options(app: object, settings: Settings, **own: object) -> uvicorn.Config:
     """How every server of this repository's benches runs, too. No access log: it would hold addresses of people."""
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=limited(settings.collector_connections, settings.collector_request_seconds),
         ws="none",
         log_config=None,
         access_log=False,
@@ -47,18 +51,20 @@ def serve(settings: Settings, listening: socket.socket, ready_file: Path | None)
     if proxies:
         own |= {"proxy_headers": True, "forwarded_allow_ips": proxies}
     told = json.dumps({"address": f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}", "pid": os.getpid()})
+    # One line a malformed request would let strangers fill the disk; what they get tells them enough.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     # uvicorn hands the signal on once it has shut down; we have nothing left to do then, and want to end with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:
-        _Server(options(create_app(settings), **own), told, ready_file).run(sockets=[listening])
+        _Server(options(create_app(settings), settings, **own), told, ready_file).run(sockets=[listening])
     finally:
         if ready_file:
             ready_file.unlink(missing_ok=True)
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready, and ends what takes too long."""
 
     def __init__(self, config: uvicorn.Config, told: str, ready_file: Path | None) -> None:
         super().__init__(config)
@@ -73,3 +79,11 @@ class _Server(uvicorn.Server):
         if self._ready_file:
             write_file(self._ready_file, self._told.encode())
         print(self._told, flush=True, file=sys.stdout)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % _TICKS_A_SWEEP == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                connection.end_if_overdue(now)
+        return await super().on_tick(counter)

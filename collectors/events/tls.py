@@ -30,7 +30,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         context.load_cert_chain(certificate, key, password=_no_password)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise SettingsError(
-            f"the certificate cannot be used: {error.strerror or error}",
+            f"the certificate cannot be used: {getattr(error, 'strerror', None) or error}",
             hint="LAKEHOUSE_COLLECTOR_TLS_CERT must name a PEM chain, LAKEHOUSE_COLLECTOR_TLS_KEY its key, without a passphrase",
         ) from error
     return context

@@ -48,12 +48,16 @@ def contract_page(contract: Contract, contracts: Registry) -> str:
             "unknown fields",
             ("refused" if contract.refuses_unknown_fields else "kept in sealed raw, reported as drift") if contract.is_ingested else "",
         ),
+        ("in raw", f"for {contract.raw_retention_days} days, sealed" if contract.is_ingested else ""),
         ("written in", f"`contracts/{contract.path}`"),
     ]
     lines += ["| | |", "| --- | --- |"] + [f"| {k} | {v} |" for k, v in facts if v]
     if contract.event_types:
         lines += ["", "## Event types", "", "| event_type | requires, beside what is always required |", "| --- | --- |"]
         lines += [f"| `{name}` | {', '.join(f'`{f}`' for f in required)} |" for name, required in contract.event_types]
+    if contract.media_kinds:
+        lines += ["", "## Media objects", "", "| kind | content types | at most |", "| --- | --- | --- |"]
+        lines += [f"| `{k.name}` | {', '.join(k.content_types)} | {k.max_bytes // 2**20} MiB |" for k in contract.media_kinds]
     lines += ["", "## Fields" if not contract.is_ingested else "## Payload", "", *_field_table(contract.fields, contract.is_ingested)]
     if contract.is_ingested:
         lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False)]

@@ -1,6 +1,6 @@
 """What dbt is told of contracts: pure functions from the registry to the text of generated files.
 
-    clean tables   ─▶ models/staging/_sources.yml, _models.yml and macros/generated/columns.sql
+    clean tables   ─▶ models/staging/_sources.yml, _models.yml, stg_<table>.sql and macros/generated/columns.sql
     curated        ─▶ models/marts/_models.yml
     features       ─▶ models/features/_models.yml
     zones          ─▶ seeds/zones.csv and seeds/_seeds.yml
@@ -181,6 +181,28 @@ def seeds_yaml(contracts: Registry) -> str:
 
 def _document(content: dict) -> str:
     return _YAML_MADE + yaml.safe_dump({"version": 2, **content}, sort_keys=False, allow_unicode=True, width=140)
+
+
+STAGING = "dbt_project/models/staging"
+_STAGING = """{{# {made} #}}
+
+with source as (
+    select * from {{{{ source('clean', '{table}') }}}}
+),
+
+renamed as (
+    select
+        {{{{ staged('{table}') }}}}
+    from source
+)
+
+select * from renamed
+"""
+
+
+def staging_models(contracts: Registry) -> dict[str, str]:
+    """Path below the repository's root → the text of each staging view: a stream is staged by being described."""
+    return {f"{STAGING}/stg_{c.table}.sql": _STAGING.format(made=_MADE, table=c.table) for c in contracts.ingested}
 
 
 GENERATED: dict[str, Callable[[Registry], str]] = {

@@ -1,7 +1,7 @@
 """`make generate`: the few files that are derived from contracts and code, for those who cannot ask Python.
 
     contracts/ ─▶ released.json      what others rely on; a breaking change is refused before it is written
-               ─▶ dbt_project/…      sources, model contracts, column lists, seeds
+               ─▶ dbt_project/…      sources, staging, model contracts, column lists, seeds
                ─▶ docs/catalogue/…   a page a dataset; docs/{settings,commands,exit_codes}.md
 
 Each says who made it, and a test fails when one is stale.
@@ -36,6 +36,7 @@ def generated(contracts: Registry, root: Path) -> dict[str, str]:
     }
     texts |= {path: page() for path, page in manual_pages.items()}
     texts |= {path: render(contracts) for path, render in dbt.GENERATED.items()}
+    texts |= dbt.staging_models(contracts)
     return {path: _with_note(path, text) for path, text in texts.items()}
 
 
@@ -64,7 +65,7 @@ def _with_note(path: str, text: str) -> str:
 
 
 def write(contracts: Registry, root: Path) -> list[str]:
-    """Write what differs, delete catalogue pages of contracts that are gone; return the changed paths, sorted."""
+    """Write what differs, delete catalogue pages and staging models of contracts that are gone; return the changed paths, sorted."""
     texts = generated(contracts, root)
     changed = []
     for path, text in texts.items():
@@ -73,12 +74,16 @@ def write(contracts: Registry, root: Path) -> list[str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
             changed.append(path)
-    for page in (root / "docs" / "catalogue").glob("*.md"):
-        relative = str(page.relative_to(root))
-        if relative not in texts:
-            page.unlink()
-            changed.append(relative)
+    for orphan in _orphans(root, texts):
+        (root / orphan).unlink()
+        changed.append(orphan)
     return sorted(changed)
+
+
+def _orphans(root: Path, texts: dict[str, str]) -> list[str]:
+    """Files that we once made of a contract that is gone."""
+    made = [*(root / "docs" / "catalogue").glob("*.md"), *(root / dbt.STAGING).glob("stg_*.sql")]
+    return [path for path in (str(file.relative_to(root)) for file in made) if path not in texts]
 
 
 def stale(contracts: Registry, root: Path) -> list[str]:

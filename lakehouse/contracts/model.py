@@ -6,6 +6,8 @@ KEPT_BY_DEFAULT = frozenset({"public", "internal"})
 CLASSIFICATIONS = ("public", "internal", "identifier", "personal", "sensitive")
 TREATMENTS = ("keep", "drop", "pseudonymise", "truncate_ip", "year_only")
 MAX_TEXT = 256
+RAW_RETENTION_DAYS = 30
+"""How long raw is kept where a contract does not say less (rawRetentionDays): face, voice and motion are gone after 7 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,15 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaKind:
+    """A kind of media object that events of a stream may refer to by media_id. `name` is unique among all contracts."""
+
+    name: str
+    content_types: tuple[str, ...]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """One dataset. `layer`: stream, table, envelope, dead_letter, curated, features, monitoring or live.
 
@@ -65,6 +76,8 @@ class Contract:
     row_key      table: the field that identifies a row of the source
     primary_key  curated, features and live: the grain
     live         live: what is counted
+    media_kinds  stream: what may be uploaded for its events to refer to
+    raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
     """
 
     id: str
@@ -85,6 +98,8 @@ class Contract:
     refuses_unknown_fields: bool = False
     freshness_minutes: int | None = None
     live: Live | None = None
+    media_kinds: tuple[MediaKind, ...] = ()
+    raw_retention_days: int = RAW_RETENTION_DAYS
     path: str = ""
 
     def field(self, name: str) -> Field:

@@ -15,7 +15,7 @@ from lakehouse.contracts.model import MAX_TEXT, Contract, Field
 from lakehouse.contracts.types import TYPES
 
 # Before every clean row's own fields; the envelope gives them.
-CLEAN_PREFIX = ("event_id", "event_key", "zone_id", "org_id", "received_at", "contract_version")
+CLEAN_PREFIX = ("event_id", "event_key", "zone_id", "org_id", "received_at", "contract_version", "clock_skew_ms")
 
 # What a decimal looks like where it is sent as text; DECIMAL(18,6) holds it.
 DECIMAL_TEXT = r"^-?[0-9]{1,12}(\.[0-9]{1,18})?\Z"

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from lakehouse.contracts import live
-from lakehouse.contracts.model import CLASSIFICATIONS, KEPT_BY_DEFAULT, TREATMENTS, Contract, Field, Zone
+from lakehouse.contracts.model import CLASSIFICATIONS, KEPT_BY_DEFAULT, RAW_RETENTION_DAYS, TREATMENTS, Contract, Field, MediaKind, Zone
 from lakehouse.contracts.types import FROM_ODCS, TYPES
 from lakehouse.errors import ContractError
 from lakehouse.settings import settings
@@ -35,6 +35,7 @@ class Registry:
             raise ContractError(f"no contract in {folder}", hint="set LAKEHOUSE_CONTRACTS to the folder that holds vocabulary.yaml")
         self._by_id = {c.id: c for c in (self._contract(p) for p in paths)}
         self._refuse_fields_described_twice()
+        self._by_media_kind = self._media_kinds()
         self.zones = tuple(Zone(**z) for z in _yaml(folder / "reference" / "zones.yaml")["zones"])
         self._zone_of_host = {z.site_host: z.zone_id for z in self.zones}
 
@@ -59,6 +60,10 @@ class Registry:
     def ingested(self) -> list[Contract]:
         """Those that arrive on the bus, streams before tables."""
         return self.layer("stream") + self.layer("table")
+
+    def media_kind(self, name: str) -> tuple[Contract, MediaKind] | None:
+        """A kind of media object, and the stream whose events refer to it."""
+        return self._by_media_kind.get(name)
 
     def zone_of_host(self, host: str) -> str | None:
         """Zone of a Host header; port and a leading www. do not matter."""
@@ -115,8 +120,22 @@ class Registry:
             refuses_unknown_fields=custom.get("unknownFields", "keep") == "refuse",
             freshness_minutes=freshness["value"] * _MINUTES[freshness["unit"]] if freshness else None,
             live=live.parsed(custom.get("live")),
+            media_kinds=_media_kinds(custom, fields),
+            raw_retention_days=_raw_retention_days(custom),
             path=where,
         )
+
+    def _media_kinds(self) -> dict[str, tuple[Contract, MediaKind]]:
+        found: dict[str, tuple[Contract, MediaKind]] = {}
+        for contract in self:
+            for kind in contract.media_kinds:
+                if kind.name in found:
+                    raise ContractError(
+                        f"{contract.path}: media kind {kind.name!r} is {found[kind.name][0].id}'s already",
+                        hint="an upload names its kind alone: choose another name",
+                    )
+                found[kind.name] = contract, kind
+        return found
 
     def _field(self, prop: dict) -> Field:
         name = prop["name"]
@@ -156,6 +175,20 @@ class Registry:
             raise ContractError(
                 f"{', '.join(twice)}: described in more than one contract", hint="move the description to contracts/vocabulary.yaml"
             )
+
+
+def _media_kinds(custom: dict, fields: tuple[Field, ...]) -> tuple[MediaKind, ...]:
+    kinds = tuple(MediaKind(name, tuple(k["contentTypes"]), int(k["maxBytes"])) for name, k in custom.get("mediaKinds", {}).items())
+    if kinds and not ({"media_id", custom.get("subject")} <= {f.name for f in fields}):
+        raise ContractError("media kinds without media_id and a subject", hint="list media_id, and say whom a record is about")
+    return kinds
+
+
+def _raw_retention_days(custom: dict) -> int:
+    days = custom.get("rawRetentionDays", RAW_RETENTION_DAYS)
+    if not isinstance(days, int) or not 1 <= days <= RAW_RETENTION_DAYS:
+        raise ContractError(f"rawRetentionDays is {days!r}", hint=f"raw is kept 1 to {RAW_RETENTION_DAYS} days")
+    return days
 
 
 def _vocabulary(path: Path) -> dict[str, Field]:

@@ -4,6 +4,8 @@
                                                                  │
     files(), schema(), days_changed_since() ◀── _delta_log ◀─────┘   (one process at a time commits to a table)
 
+    replace(): the files that hold a key of the rows are written anew, without those, in one commit with the rows
+
 The files are written here rather than by delta-rs, at the same cost: so their names follow from the batch (a killed
 attempt is overwritten by its successor), and what the log says of them is ours to decide. Texts never get statistics,
 neither here nor from later rewrites, so that no pseudonym ends up in a log that outlives its row.
@@ -14,23 +16,26 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from lakehouse.errors import ContractError
+from lakehouse.storage import delta_compaction
+from lakehouse.storage.delta_files import batch_properties, delta_schema, measured, parquet, seen_properties, statistics
 from lakehouse.storage.durable import make_folder
 from lakehouse.storage.local import LocalFiles
 from lakehouse.storage.protocols import Files
 
 _PARTITION = "dt"
-_EPOCH = datetime(1970, 1, 1)
+_MOST_ROWS = 100_000
+_SMALL_ROWS, _MOST_SMALL = 10_000, 16
 
 
 class DeltaTables:
@@ -48,7 +53,7 @@ class DeltaTables:
         with self._alone(table):
             delta = self._open(table)
             if delta is None:
-                self._create(table, rows, batch_id, counts)
+                self._create(table, rows, self._write(table, rows, batch_id), batch_properties(batch_id, counts, 0))
                 return True
             if delta.transaction_version(batch_id) is not None:
                 return False
@@ -59,7 +64,7 @@ class DeltaTables:
                 mode="append",
                 schema=delta.schema(),
                 partition_by=[_PARTITION],
-                commit_properties=_properties(batch_id, counts, delta.version() + 1),
+                commit_properties=batch_properties(batch_id, counts, delta.version() + 1),
             )
             return True
 
@@ -105,7 +110,101 @@ class DeltaTables:
                     changed.add(date.fromisoformat(touched["partitionValues"][_PARTITION]))
         return changed
 
+    def count(self, table: str) -> int:
+        delta = self._open(table)
+        return 0 if delta is None else delta.count()
+
+    def added_since(self, table: str, version: int) -> list[str] | None:
+        delta = self._open(table)
+        if delta is None:
+            return []
+        live, added = set(delta.file_uris()), []
+        for later in range(version + 1, delta.version() + 1):
+            actions = self._commit(table, later)
+            if not actions:
+                return None
+            added += [f"{self._uri(table)}/{a['add']['path']}" for a in actions if "add" in a and a["add"]["dataChange"]]
+        is_there = all(uri in live or self._files.list(uri.removeprefix(f"{self._root}/")) for uri in added)
+        return added if is_there else None
+
+    def seen(self, table: str, name: str) -> int:
+        delta = self._open(table)
+        version = None if delta is None else delta.transaction_version(name)
+        return -1 if version is None else version
+
+    def replace(self, table: str, rows: pa.Table, key: str, seen: Mapping[str, int], version: int) -> bool:
+        """Small files are written anew together with those of the keys, so that there are never many of them.
+        Raises ContractError and NotDurableError as append() does."""
+        with self._alone(table):
+            delta = self._open(table)
+            if (-1 if delta is None else delta.version()) != version:
+                return False
+            if delta is None:
+                self._create(table, rows, self._write_plain(table, rows, 0), seen_properties(seen))
+                return True
+            rows = self._fitted(table, delta, rows)
+            schema = pa.schema(delta.schema())
+            gone, kept = self._without(table, delta, rows, key) if rows.num_rows else ([], [])
+            together = pa.concat_tables([*kept, rows], promote_options="default")
+            together = pa.table({f.name: together[f.name].cast(f.type) for f in schema if f.name in together.column_names})
+            delta.create_write_transaction(
+                [*self._write_plain(table, together, version + 1), *gone],
+                mode="append",
+                schema=delta.schema(),
+                commit_properties=seen_properties(seen),
+            )
+            return True
+
+    def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
+        """The files are read and written without holding anybody up; only the commit is made alone."""
+        delta = self._open(table)
+        if delta is None:
+            return 0
+        merged = 0
+        for day, paths in delta_compaction.chosen(delta, least_files, closed_before):
+            rows = delta_compaction.read_together([f"{self._uri(table)}/{path}" for path in paths])
+            path = delta_compaction.name_of(day, paths)
+            data = parquet(rows)
+            self._files.put(f"{table}/{path}", data)
+            values = {} if day is None else {_PARTITION: day}
+            with self._alone(table):
+                delta = self._open(table)
+                merged += delta_compaction.commit(
+                    delta, AddAction(path, len(data), values, _now_ms(), False, statistics(rows)), paths, values
+                )
+        with self._alone(table):
+            delta = self._open(table)
+            delta.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
+            delta.update_incremental()
+            delta.create_checkpoint()
+            delta.cleanup_metadata()
+        return merged
+
     # ------------------------------------------------------------------ inside
+
+    def _without(self, table: str, delta: DeltaTable, rows: pa.Table, key: str) -> tuple[list[RemoveAction], list[pa.Table]]:
+        """The files that have a key of `rows` (or are one of too many small ones), and what else they hold."""
+        live = pa.table(delta.get_add_actions(flatten=True))
+        sizes = dict(zip(live["path"].to_pylist(), zip(live["size_bytes"].to_pylist(), live["num_records"].to_pylist())))
+        small = {path for path, (_, records) in sizes.items() if records < _SMALL_ROWS}
+        gone, kept, keys = [], [], rows[key].combine_chunks()
+        for path, (size, _) in sizes.items():
+            where = f"{self._uri(table)}/{path}"
+            known = pc.is_in(pq.read_table(where, columns=[key], partitioning=None)[key], keys)
+            if pc.any(known).as_py() or (len(small) > _MOST_SMALL and path in small):
+                kept.append(pq.read_table(where, partitioning=None).filter(pc.invert(known)))
+                gone.append(RemoveAction(path, True, _now_ms(), size, {}))
+        return gone, kept
+
+    def _write_plain(self, table: str, rows: pa.Table, version: int) -> list[AddAction]:
+        """Named after the version they are to be part of: an attempt that was killed is overwritten by its successor."""
+        actions = []
+        for part, start in enumerate(range(0, rows.num_rows, _MOST_ROWS)):
+            some, path = rows.slice(start, _MOST_ROWS), f"{version:020d}-{part}.parquet"
+            data = parquet(some)
+            self._files.put(f"{table}/{path}", data)
+            actions.append(AddAction(path, len(data), {}, _now_ms(), True, statistics(some)))
+        return actions
 
     def _open(self, table: str) -> DeltaTable | None:
         delta = self._opened.get(table)
@@ -118,14 +217,14 @@ class DeltaTables:
             delta.update_incremental()
         return delta
 
-    def _create(self, table: str, rows: pa.Table, batch_id: str, counts: Mapping[str, int]) -> None:
+    def _create(self, table: str, rows: pa.Table, files: list[AddAction], said: CommitProperties) -> None:
         create_table_with_add_actions(
             self._uri(table),
-            _delta_schema(rows.schema),
-            self._write(table, rows, batch_id),
-            partition_by=[_PARTITION],
-            configuration={"delta.dataSkippingStatsColumns": ",".join(_measured(rows.schema))},
-            commit_properties=_properties(batch_id, counts, 0),
+            delta_schema(rows.schema),
+            files,
+            partition_by=[_PARTITION] if _PARTITION in rows.column_names else [],
+            configuration={"delta.dataSkippingStatsColumns": ",".join(measured(rows.schema))},
+            commit_properties=said,
         )
 
     def _fitted(self, table: str, delta: DeltaTable, rows: pa.Table) -> pa.Table:
@@ -136,7 +235,7 @@ class DeltaTables:
         except pa.ArrowTypeError as error:
             # Arrow names the column and both types, never a value.
             raise ContractError(f"{table}: {error}", hint="a column keeps its type for ever; add a new one") from error
-        new = [f for f in _delta_schema(rows.schema).fields if f.name not in there.names]
+        new = [f for f in delta_schema(rows.schema).fields if f.name not in there.names]
         if new:
             delta.alter.add_columns(new)
             delta.update_incremental()
@@ -149,10 +248,9 @@ class DeltaTables:
         for day in sorted(pc.unique(days).to_pylist()):
             of_day = rows if only else rows.filter(pc.equal(days, pa.scalar(day, pa.date32())))
             path = f"{_PARTITION}={day.isoformat()}/{batch_id}.parquet"
-            data = _parquet(of_day.drop_columns([_PARTITION]))
+            data = parquet(of_day.drop_columns([_PARTITION]))
             self._files.put(f"{table}/{path}", data)
-            modified = int(datetime.now(UTC).timestamp() * 1000)
-            actions.append(AddAction(path, len(data), {_PARTITION: day.isoformat()}, modified, True, _statistics(of_day)))
+            actions.append(AddAction(path, len(data), {_PARTITION: day.isoformat()}, _now_ms(), True, statistics(of_day)))
         return actions
 
     def _commit(self, table: str, version: int) -> list[dict]:
@@ -178,46 +276,5 @@ class DeltaTables:
         return f"{self._root}/{table}"
 
 
-def _parquet(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
-
-
-def _properties(batch_id: str, counts: Mapping[str, int], version: int) -> CommitProperties:
-    return CommitProperties(
-        custom_metadata={"batch_id": batch_id, "counts": dict(counts)}, app_transactions=[Transaction(batch_id, version)]
-    )
-
-
-def _delta_schema(schema: pa.Schema) -> Schema:
-    """Every column may be null: a contract may stop requiring a field, and Delta could not follow."""
-    return Schema([Field.from_arrow(f.with_nullable(True)) for f in schema])
-
-
-def _measured(schema: pa.Schema) -> list[str]:
-    """The columns that get minimum and maximum: times, by which readers skip files, and nothing that could name a person."""
-    return [f.name for f in schema if pa.types.is_timestamp(f.type)]
-
-
-def _statistics(rows: pa.Table) -> str:
-    known = {name: b for name in _measured(rows.schema) if (b := _bounds(rows[name])) is not None}
-    return json.dumps(
-        {
-            "numRecords": rows.num_rows,
-            "minValues": {name: low for name, (low, _) in known.items()},
-            "maxValues": {name: high for name, (_, high) in known.items()},
-            "nullCount": {name: rows[name].null_count for name in known},
-        }
-    )
-
-
-def _bounds(times: pa.ChunkedArray) -> tuple[str, str] | None:
-    """The log keeps milliseconds, and the upper bound must not fall below the value. None where there is no time at all,
-    or one outside the years 1 to 9999: then readers have to look into the file."""
-    limits = pc.min_max(times.cast(pa.timestamp("us", times.type.tz)).cast(pa.int64())).as_py()
-    try:
-        low, high = (_EPOCH + timedelta(microseconds=limits[end]) for end in ("min", "max"))
-        return low.isoformat(timespec="milliseconds") + "Z", (high + timedelta(milliseconds=1)).isoformat(timespec="milliseconds") + "Z"
-    except (OverflowError, TypeError):
-        return None
+def _now_ms() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)

@@ -1,10 +1,13 @@
 """Making bytes survive: the few file system calls that segment_log.py and local.py share.
 
     write_file: temp name ─▶ fsync ─▶ rename ─▶ fsync of the folder
+    Draft:      temp name, locked ─▶ piece by piece ─▶ fsync ─▶ link, which never replaces ─▶ fsync of the folder
 
 A rename is atomic but not durable; the folder's own fsync makes it so.
 """
 
+import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,3 +72,52 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+class Draft:
+    """A file that is written piece by piece. Its lock says that somebody is still at it: sweep_drafts() takes the others."""
+
+    def __init__(self, drafts: Path, path: Path) -> None:
+        """`drafts`: the folder to write in, on the same disk as `path`."""
+        self._path = path
+        make_folder(drafts)
+        self._draft = drafts / f"{TEMPORARY}{os.urandom(8).hex()}"
+        self._fd: int | None = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def write(self, data: bytes) -> None:
+        """Raises OSError."""
+        write_all(self._fd, data)
+
+    def commit(self) -> None:
+        """Raises FileExistsError where the path is taken, OSError where it is not durable; then there is nothing."""
+        try:
+            os.fsync(self._fd)
+            make_folder(self._path.parent)
+            os.link(self._draft, self._path)
+        except BaseException:
+            self.abandon()
+            raise
+        self.abandon()
+        sync_folder(self._path.parent)
+
+    def abandon(self) -> None:
+        if self._fd is not None:
+            self._draft.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = None
+
+
+def sweep_drafts(drafts: Path) -> int:
+    """Remove drafts whose writers were killed; returns how many."""
+    swept = 0
+    for draft in drafts.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError):  # taken by its owner meanwhile, or locked: not ours to take
+            fd = os.open(draft, os.O_RDONLY)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                draft.unlink()
+                swept += 1
+            finally:
+                os.close(fd)
+    return swept

@@ -9,16 +9,21 @@ and STORAGE_EMULATOR_HOST are read by Google's clients themselves.
 """
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as NotInTime
+from typing import BinaryIO
 
 from lakehouse.errors import BadInputError, CorruptError, KeyGoneError, LakehouseError, NotDurableError, SettingsError, require
 from lakehouse.storage.protocols import Message
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
 
 _SHORTEST_PULL_S = 1.0  # a shorter deadline cuts off answers that are on their way, and those come again only much later
+_INCARNATION = "incarnation"  # the label that tells a topic or subscription from one of the same name before it
+_LOOK_S = 5.0
 _ACK_IDS = 1_000  # in one request; Pub/Sub takes 512 kB of them
+_PIECE_BYTES = 1024 * 1024
 _AAD = b"megacity vault master key"
 
 
@@ -143,21 +148,70 @@ class PubSubBus:
         """A subscription's name is unique in its project, so it carries its topic's."""
         return self._subscriber.subscription_path(self._project, f"{checked_name(topic)}.{checked_name(subscription)}")
 
+    def incarnations(self, topic: str) -> dict[str, str]:
+        """Subscription → its own and its topic's incarnation, as labels say; none where there is no such topic. A label that nobody
+        set is empty: then only a time of absence can be noticed. Raises NotDurableError."""
+        path, once = self._publisher.topic_path(self._project, checked_name(topic)), {"retry": None, "timeout": _LOOK_S}
+        try:
+            of_topic = self._publisher.get_topic(topic=path, **once).labels.get(_INCARNATION, "")
+            names = list(self._publisher.list_topic_subscriptions(topic=path, **once))
+            own = [self._subscriber.get_subscription(subscription=name, **once).labels.get(_INCARNATION, "") for name in names]
+        except self._api.NotFound:
+            return {}
+        except self._api.GoogleAPICallError as error:
+            raise _away(type(error).__name__) from error
+        return {name.rpartition("/")[2]: f"{of_topic}/{label}" for name, label in zip(names, own)}
+
     def make(self, topic: str, *subscriptions: str) -> None:
         """Create a topic and its subscriptions where they are absent: for an emulator or a sandbox. Elsewhere they are
-        infrastructure, and this program has no permission to."""
-        path = self._publisher.topic_path(self._project, checked_name(topic))
+        infrastructure, and this program has no permission to; they get the same label there."""
+        path, born = self._publisher.topic_path(self._project, checked_name(topic)), {_INCARNATION: os.urandom(8).hex()}
         with contextlib.suppress(self._api.AlreadyExists):
-            self._publisher.create_topic(name=path)
+            self._publisher.create_topic(request={"name": path, "labels": born})
         for subscription in subscriptions:
+            made = {"name": self._path(topic, subscription), "topic": path, "ack_deadline_seconds": 10, "labels": born}
             with contextlib.suppress(self._api.AlreadyExists):
-                self._subscriber.create_subscription(name=self._path(topic, subscription), topic=path, ack_deadline_seconds=10)
+                self._subscriber.create_subscription(request=made)
 
 
 def _away(why: str) -> LakehouseError:
     return NotDurableError(
         f"Pub/Sub did not answer ({why})", hint="nothing is lost: unacknowledged messages come again; run it again later"
     )
+
+
+class _GcsWriter:
+    """Writer: a resumable upload that is told to create, and never to replace."""
+
+    def __init__(self, blob, path: str) -> None:
+        self._api = require("google.api_core.exceptions", "gcp")
+        self._path = path
+        self._upload = blob.open("wb", chunk_size=_PIECE_BYTES, if_generation_match=0)
+
+    def write(self, data: bytes) -> None:
+        with self._explained():
+            self._upload.write(data)
+
+    def commit(self) -> None:
+        with self._explained():
+            self._upload.close()
+
+    def abandon(self) -> None:
+        # close() would finish the upload, and so would the garbage collector; without its buffer it has nothing to finish.
+        self._upload._buffer.close()
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except self._api.PreconditionFailed:
+            self.abandon()
+            raise FileExistsError(self._path) from None
+        except (self._api.GoogleAPICallError, self._api.RetryError) as error:
+            self.abandon()
+            raise NotDurableError(
+                f"Cloud Storage did not take {self._path} ({type(error).__name__})", hint="send it again; nothing of it was kept"
+            ) from error
 
 
 class GcsFiles:
@@ -187,6 +241,20 @@ class GcsFiles:
             return self._bucket.blob(checked_path(path)).download_as_bytes(checksum="crc32c", retry=self._retry)
         except self._api.NotFound:
             raise FileNotFoundError(path) from None
+
+    def writer(self, path: str) -> "_GcsWriter":
+        return _GcsWriter(self._bucket.blob(checked_path(path)), path)
+
+    def reader(self, path: str) -> BinaryIO:
+        """Raises FileNotFoundError."""
+        blob = self._bucket.blob(checked_path(path))
+        if not blob.exists(retry=self._retry):
+            raise FileNotFoundError(path)
+        return blob.open("rb", chunk_size=_PIECE_BYTES)
+
+    def sweep(self) -> int:
+        """Cloud Storage forgets unfinished uploads by itself, after a week."""
+        return 0
 
     def list(self, prefix: str) -> list[str]:
         return sorted(blob.name for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields="items(name),nextPageToken"))

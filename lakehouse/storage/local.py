@@ -1,18 +1,19 @@
 """Storage on one machine: the bus is a segment log, a file is a file.
 
 Bus   ─▶ <root>/<topic>/*.seg        (segment_log.py)
-Files ─▶ <root>/<path>               (temp name, fsync, rename)
+Files ─▶ <root>/<path>               (temp name, fsync, rename; piece by piece: a draft, fsync, link)
 """
 
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-from lakehouse.storage.durable import TEMPORARY, not_durable, sync_folder, write_file
+from lakehouse.storage.durable import TEMPORARY, Draft, not_durable, sweep_drafts, sync_folder, write_file
 from lakehouse.storage.protocols import Message
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
-from lakehouse.storage.segment import read_all
+from lakehouse.storage.segment import SUFFIX, read_all
 from lakehouse.storage.segment_consumer import Consumer
 from lakehouse.storage.segment_log import SEGMENT_BYTES, Appender, trim
 
@@ -59,6 +60,15 @@ class LocalBus:
         """Topics that anything was ever published to, or read from."""
         return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
 
+    def turn_over(self, topic: str) -> None:
+        """Go on in a new segment, so that trim() may free the one that was written to until now."""
+        if appender := self._appenders.get((os.getpid(), topic)):
+            appender.close()
+
+    def held_bytes(self) -> int:
+        """What all segments take on disk, whoever wrote them."""
+        return sum(_size(path) for path in self._root.glob(f"*/*{SUFFIX}"))
+
     def trim(self, topic: str) -> int:
         """Delete what every subscription has acknowledged; returns the number of segments freed."""
         folder = self._root / checked_name(topic)
@@ -81,11 +91,45 @@ class LocalBus:
                     ends.pop(key).close()
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # trimmed since it was listed
+
+
+class _LocalWriter:
+    """Writer: a draft beside everything else, which list() does not show."""
+
+    def __init__(self, drafts: Path, target: Path, path: str) -> None:
+        self._what = f"{path} could not be written"
+        with not_durable(self._what):
+            self._draft = Draft(drafts, target)
+
+    def write(self, data: bytes) -> None:
+        with not_durable(self._what):
+            self._draft.write(data)
+
+    def commit(self) -> None:
+        taken = False
+        with not_durable(self._what):
+            try:
+                self._draft.commit()
+            except FileExistsError:
+                taken = True
+        if taken:
+            raise FileExistsError(self._what)
+
+    def abandon(self) -> None:
+        self._draft.abandon()
+
+
 class LocalFiles:
     """Files below one folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._drafts = self._root / f"{TEMPORARY}drafts"
 
     def put(self, path: str, data: bytes) -> None:
         """Raises NotDurableError where the disk is full; the file is then as it was."""
@@ -95,6 +139,17 @@ class LocalFiles:
     def get(self, path: str) -> bytes:
         """Raises FileNotFoundError."""
         return (self._root / checked_path(path)).read_bytes()
+
+    def writer(self, path: str) -> _LocalWriter:
+        """Raises NotDurableError where the disk is full."""
+        return _LocalWriter(self._drafts, self._root / checked_path(path), path)
+
+    def reader(self, path: str) -> BinaryIO:
+        """Raises FileNotFoundError."""
+        return (self._root / checked_path(path)).open("rb")
+
+    def sweep(self) -> int:
+        return sweep_drafts(self._drafts)
 
     def list(self, prefix: str) -> list[str]:
         folder = self._root / prefix.rpartition("/")[0]

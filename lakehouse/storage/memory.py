@@ -5,6 +5,7 @@ the other implementations to these, and a reader who wonders what `pull` must do
 memory: it is in the object that is handed from one opening to the next (`kept`).
 """
 
+import io
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -79,6 +81,26 @@ class MemoryBus:
         self._due = {}
 
 
+class _MemoryWriter:
+    """Writer."""
+
+    def __init__(self, kept: dict[str, bytes], path: str) -> None:
+        self._kept = kept
+        self._path = path
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(bytes(data))
+
+    def commit(self) -> None:
+        if self._path in self._kept:
+            raise FileExistsError(self._path)
+        self._kept[self._path] = b"".join(self._pieces)
+
+    def abandon(self) -> None:
+        self._pieces = []
+
+
 class MemoryFiles:
     """Files."""
 
@@ -93,6 +115,16 @@ class MemoryFiles:
             return self.kept[checked_path(path)]
         except KeyError:
             raise FileNotFoundError(path) from None
+
+    def writer(self, path: str) -> "_MemoryWriter":
+        return _MemoryWriter(self.kept, checked_path(path))
+
+    def reader(self, path: str) -> BinaryIO:
+        return io.BytesIO(self.get(path))
+
+    def sweep(self) -> int:
+        """A writer that is gone took what it had with it."""
+        return 0
 
     def list(self, prefix: str) -> list[str]:
         return sorted(path for path in self.kept if path.startswith(prefix))
@@ -136,13 +168,15 @@ class MemoryTables:
     def files(self, table: str, days: Collection[date] | None = None) -> list[str]:
         written = []
         for number, commit in enumerate(self.kept.get(table, ())):
+            folder = self._folder / table
+            if "dt" not in commit.rows.column_names:
+                written += [_written(folder / f"{number:08d}.parquet", commit.rows)] if commit.rows.num_rows else []
+                continue
             for day in sorted(_days(commit.rows)):
                 if days is None or day in days:
-                    path = self._folder / table / f"dt={day.isoformat()}" / f"{number:08d}.parquet"
-                    path.parent.mkdir(parents=True, exist_ok=True)
                     of_day = commit.rows.filter(pc.equal(commit.rows["dt"], pa.scalar(day, pa.date32())))
-                    pq.write_table(of_day.drop_columns(["dt"]), path)  # the folder's name says it
-                    written.append(str(path))
+                    # the folder's name says the day
+                    written.append(_written(folder / f"dt={day.isoformat()}" / f"{number:08d}.parquet", of_day.drop_columns(["dt"])))
         return written
 
     def schema(self, table: str) -> pa.Schema | None:
@@ -152,8 +186,42 @@ class MemoryTables:
     def version(self, table: str) -> int:
         return len(self.kept.get(table, ())) - 1
 
+    def count(self, table: str) -> int:
+        return sum(c.rows.num_rows for c in self.kept.get(table, ()))
+
+    def added_since(self, table: str, version: int) -> list[str] | None:
+        """One file a commit and a day, so those of later commits."""
+        there = self.files(table)
+        return [path for path in there if int(Path(path).stem) > version]
+
+    def replace(self, table: str, rows: pa.Table, key: str, seen: Mapping[str, int], version: int) -> bool:
+        """A single commit holds all rows; its place among the commits says the version."""
+        if self.version(table) != version:
+            return False
+        before = [row for c in self.kept.get(table, ()) for row in c.rows.to_pylist()]
+        all_rows = {row[key]: row for row in [*before, *rows.to_pylist()]}
+        emptied = [_Commit(c.batch_id, c.rows.slice(0, 0), c.counts) for c in self.kept.get(table, ())]
+        schema = pa.unify_schemas([rows.schema, *(c.rows.schema for c in emptied)])
+        counts = {**(emptied[-1].counts if emptied else {}), **seen}
+        self.kept[table] = [*emptied, _Commit("", pa.Table.from_pylist(list(all_rows.values()), schema), counts)]
+        return True
+
+    def seen(self, table: str, name: str) -> int:
+        commits = self.kept.get(table)
+        return commits[-1].counts.get(name, -1) if commits else -1
+
+    def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
+        """Here are no files that could be small."""
+        return 0
+
     def days_changed_since(self, table: str, version: int) -> set[date]:
         return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows)}
+
+
+def _written(path: Path, rows: pa.Table) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, path)
+    return str(path)
 
 
 def _days(rows: pa.Table) -> set[date]:

@@ -10,9 +10,13 @@ from lakehouse.errors import SettingsError
 from lakehouse.places import Home
 from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.settings import Settings
+from lakehouse.storage.journal import Journal
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
+from lakehouse.storage.segment_log import SEGMENT_BYTES
 from lakehouse.storage.sql import sqlite_engine
+
+_SPOOL_SEGMENTS = 8  # at least, when it is full: what is drained is freed a segment at a time
 
 
 def open_bus(settings: Settings) -> Bus:
@@ -25,7 +29,15 @@ def open_bus(settings: Settings) -> Bus:
 
 def open_spool(settings: Settings) -> LocalBus:
     """The collector's spool, a local bus in every profile: what the bus could not take waits here, topic by topic."""
-    return LocalBus(Home(settings.home).spool)
+    segment_bytes = min(SEGMENT_BYTES, settings.collector_spool_bytes // _SPOOL_SEGMENTS)
+    return LocalBus(Home(settings.home).spool, segment_bytes=segment_bytes)
+
+
+def open_journal(settings: Settings) -> Journal | None:
+    """What the collector published lately, for a bus that may lose it; None where the bus is a log on this disk, or nobody wants one."""
+    if settings.profile == "local" or not settings.collector_journal_hours:
+        return None
+    return Journal(Home(settings.home).journal, settings.collector_journal_hours * 3600, settings.collector_journal_bytes)
 
 
 def open_files(settings: Settings) -> Files:

@@ -7,7 +7,7 @@ Which one runs is decided once, in open.py.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -44,6 +44,18 @@ class Bus(Protocol):
     def close(self) -> None: ...
 
 
+class Writer(Protocol):
+    """A file on its way in. Until commit() nothing is there, and nothing is left of one that never gets so far."""
+
+    def write(self, data: bytes) -> None:
+        """Raises NotDurableError."""
+
+    def commit(self) -> None:
+        """Durable under its path. Raises FileExistsError where another one is there already: it stays as it is. NotDurableError."""
+
+    def abandon(self) -> None: ...  # after commit() it does nothing
+
+
 class Files(Protocol):
     """Whole files under relative paths. A file is either absent or complete, and durable once put() returns."""
 
@@ -52,6 +64,15 @@ class Files(Protocol):
 
     def get(self, path: str) -> bytes:
         """Raises FileNotFoundError."""
+
+    def writer(self, path: str) -> Writer:
+        """Create piece by piece, never replace: for what does not fit into memory."""
+
+    def reader(self, path: str) -> BinaryIO:
+        """The same for reading; close it. Raises FileNotFoundError."""
+
+    def sweep(self) -> int:
+        """Remove what writers that are gone left behind; returns how many files that were."""
 
     def list(self, prefix: str) -> list[str]:
         """Paths that start with `prefix`, sorted."""
@@ -63,7 +84,8 @@ class Files(Protocol):
 
 
 class TableStore(Protocol):
-    """Clean tables: partitioned by `dt`, appended in batches, each batch once."""
+    """Tables of two kinds: of what happened (partitioned by `dt`, appended in batches, each batch once), and of what is
+    (a row a key, replaced)."""
 
     def append(self, table: str, rows: pa.Table, batch_id: str, counts: Mapping[str, int]) -> bool:
         """Commit both in one atomic step; False where `batch_id` is in already. A column that the table lacks is added."""
@@ -82,6 +104,24 @@ class TableStore(Protocol):
 
     def days_changed_since(self, table: str, version: int) -> set[date]:
         """Partitions that commits after `version` added to."""
+
+    def count(self, table: str) -> int:
+        """How many rows there are, by the log alone."""
+
+    def added_since(self, table: str, version: int) -> list[str] | None:
+        """Addresses of the files that commits after `version` brought new rows in, oldest first, live or not; None where
+        that cannot be said any more, because the log or one of the files was tidied away."""
+
+    def replace(self, table: str, rows: pa.Table, key: str, seen: Mapping[str, int], version: int) -> bool:
+        """Each row takes the place of the one with its key, or is new; in one atomic step with the numbers `seen`.
+        False, and nothing happens, where the table is not at `version` any more."""
+
+    def seen(self, table: str, name: str) -> int:
+        """The number that replace() last left under `name`; -1 where there is none."""
+
+    def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
+        """Merge small files: those of a day before `closed_before` always, else where there are `least_files`. Free what
+        has been no part of the table for so long. Rows, and days_changed_since(), stay. Returns how many were merged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ a batch, most of them through the fast lane; lakehouse.judge takes them one by o
 """
 
 import json
+from datetime import timedelta
 from random import Random
 
 import pyarrow as pa
@@ -17,8 +18,9 @@ from beam_pipelines.fast_lane import kept_fields
 from lakehouse.contracts import registry
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.types import TYPES
-from lakehouse.judge import Judge, decode_names
-from lakehouse.verdicts import Rejection
+from lakehouse.judge import CLOCK_TOLERANCE, EARLIEST, Judge, decode_names
+from lakehouse.skew import MOST_MS
+from lakehouse.verdicts import IN_THE_FUTURE, TOO_LONG_AGO, Rejection
 from tests.beam import payloads as payloads_of
 from tests.beam.payloads import NOW, STRANGE_VALUES, bent, good, texts
 
@@ -38,9 +40,18 @@ def _every_type() -> Contract:
 CONTRACTS = [*registry().ingested, _every_type()]
 
 
+SKEWS = (None, None, 0, 2_001, -2_001, 90_000, -650_000, MOST_MS, -MOST_MS)
+
+
+def _skews(number: int) -> list[int | None]:
+    """By how much the clock of each payload's producer is wrong."""
+    return [SKEWS[n * n % len(SKEWS)] for n in range(number)]
+
+
 def _batch(payloads: list[bytes]) -> pa.Table:
     return pa.table(
         {
+            "clock_skew_ms": pa.array(_skews(len(payloads)), pa.int64()),
             "event_id": [f"event-{n:06d}" for n in range(len(payloads))],
             "received_at": pa.array([NOW] * len(payloads), pa.timestamp("us", "UTC")),
             "payload": pa.array(payloads, pa.binary()),
@@ -48,11 +59,13 @@ def _batch(payloads: list[bytes]) -> pa.Table:
     )
 
 
-def _expected(payload: bytes, contract: Contract) -> tuple[Rejection | None, dict | None, tuple[str, ...]]:
-    verdict = judging.judge_of(contract).judge(payload, NOW)
+def _expected(payload: bytes, contract: Contract, skew_ms: int | None) -> tuple[Rejection | None, dict | None, tuple[str, ...]]:
+    verdict = judging.judge_of(contract).judge(payload, NOW, skew_ms)
     if isinstance(verdict, Rejection):
         return verdict, None, ()
-    return None, judging.values(verdict, contract), tuple(n for n in decode_names(payload) if n not in contract.names)
+    values = judging.values(verdict, contract)
+    values[contract.event_time] += 1_000 * (skew_ms or 0)
+    return None, values, tuple(n for n in decode_names(payload) if n not in contract.names)
 
 
 def _assert_agreement(payloads: list[bytes], contract: Contract) -> None:
@@ -64,8 +77,8 @@ def _assert_agreement(payloads: list[bytes], contract: Contract) -> None:
             columns = columns.set_column(at, field.name, columns[field.name].cast(pa.int64()))
     found = {row["row"]: row for row in columns.to_pylist()}
     assert sorted([*found, *outcome.rejected]) == list(range(len(payloads))), "a row left by no door, or by two"
-    for number, payload in enumerate(payloads):
-        verdict, values, unknown = _expected(payload, contract)
+    for number, (payload, skew_ms) in enumerate(zip(payloads, _skews(len(payloads)))):
+        verdict, values, unknown = _expected(payload, contract, skew_ms)
         assert outcome.rejected.get(number) == verdict, payload[:500]
         if verdict is None:
             got = {f.name: found[number][f.name] for f in kept_fields(contract)}
@@ -115,12 +128,38 @@ def test_the_fast_lane_vouches_for_what_producers_usually_send(contract: Contrac
     """Otherwise agreement would be cheap: everything could go to the judge."""
     monkeypatch.setattr(payloads_of, "WORDS", ("exam-0017", "/lessons/7?x=[1]", "김민수 😀", "a: inf, }"))
     asked: list[bytes] = []
-    monkeypatch.setattr(Judge, "judge", lambda self, payload, at: asked.append(payload) or Rejection("malformed_json"))
+    monkeypatch.setattr(Judge, "judge", lambda self, payload, at, skew_ms: asked.append(payload) or Rejection("malformed_json"))
     random = Random(7)
     payloads = [good(contract, random, decimals=6) for _ in range(500)]
     payloads = [json.dumps({k: v for k, v in p.items() if k != "odd_pattern" or v is None}).encode() for p in payloads]
-    judging.judged(_batch(payloads), contract)
+    judging.judged(_batch(payloads).drop_columns("clock_skew_ms"), contract)
     assert asked == []
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.id)
+@pytest.mark.parametrize("skew_ms", [*range(-1, 2), 2_001, -2_001, MOST_MS, -MOST_MS])
+def test_the_corrected_time_is_held_against_the_limits_to_the_microsecond(contract: Contract, skew_ms: int) -> None:
+    payload = good(contract, Random(3), optional=0)
+    skew = timedelta(milliseconds=skew_ms)
+    edges = (EARLIEST, EARLIEST - timedelta(microseconds=1), NOW + CLOCK_TOLERANCE, NOW + CLOCK_TOLERANCE + timedelta(microseconds=1))
+    batch = _batch([json.dumps(payload | {contract.event_time: (edge - skew).isoformat()}).encode() for edge in edges])
+    skews = batch.set_column(0, "clock_skew_ms", pa.array([skew_ms] * len(edges), pa.int64()))
+    outcome = judging.judged(skews, contract)
+    assert sorted(outcome.rejected.items()) == [
+        (1, Rejection(TOO_LONG_AGO, contract.event_time)),
+        (3, Rejection(IN_THE_FUTURE, contract.event_time)),
+    ]
+    assert sorted(outcome.values[contract.event_time].to_pylist()) == [edges[0], edges[2]]
+    verdicts = [judging.judge_of(contract).judge(p, NOW, skew_ms) for p in batch["payload"].to_pylist()]
+    assert [isinstance(v, Rejection) for v in verdicts] == [False, True, False, True]
+
+
+def test_raw_of_earlier_times_has_no_skew() -> None:
+    contract = CONTRACTS[0]
+    payloads = [json.dumps(good(contract, Random(n))).encode() for n in range(50)]
+    batch = _batch(payloads).drop_columns("clock_skew_ms")
+    unskewed = batch.append_column("clock_skew_ms", pa.nulls(50, pa.int64()))
+    assert judging.judged(batch, contract).values == judging.judged(unskewed, contract).values
 
 
 def test_an_empty_batch_has_no_verdicts() -> None:

@@ -38,6 +38,7 @@ def test_a_packed_batch_and_a_bare_envelope_are_both_taken() -> None:
     [
         (b"no envelope", ("unreadable_message", None)),
         (b"\x28\xb5\x2f\xfd torn", ("unreadable_message", None)),
+        (pack([line()])[0] + pack([line()])[0], ("unreadable_message", None)),  # the second frame would be left out unseen
         (b"[1, 2]", ("bad_envelope", None)),
         (line()[:-1], ("unreadable_message", None)),
         (line().replace(b"kim", b"\xff\xfe"), ("unreadable_message", None)),
@@ -50,6 +51,10 @@ def test_a_packed_batch_and_a_bare_envelope_are_both_taken() -> None:
         (line(source="HTTP!"), ("bad_envelope", "source")),
         (line(contract_version="1"), ("bad_envelope", "contract_version")),
         (line(received_at="2026-03-02T00:00:00"), ("bad_envelope", "received_at")),
+        (line(clock_skew_ms=604_800_001), ("bad_envelope", "clock_skew_ms")),
+        (line(clock_skew_ms="1"), ("bad_envelope", "clock_skew_ms")),
+        (line(received_at="0001-01-01T00:00:00+14:00"), ("bad_envelope", "received_at")),
+        (line(received_at="9999-12-31T23:59:59-14:00"), ("bad_envelope", "received_at")),
         (line(subject="k" * 129), ("bad_envelope", "subject")),
         (line(contract="no.such.contract"), ("unknown_contract", "contract")),
         (line(contract="auth.login.events"), ("bad_envelope", "contract")),  # who may publish here may not publish there

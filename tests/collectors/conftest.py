@@ -11,14 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import jsonschema
 import pytest
-from sample_events import HOST
 
+from collectors.events.openapi import events_path
 from lakehouse import envelope
 from lakehouse.contracts import registry
 from lakehouse.storage.local import LocalBus
+from tests.collectors.sample_events import HOST
 
 START_S = 30
+
+
+EVENTS = events_path()
+
+
+def as_described(response: httpx.Response) -> None:
+    """Every status that a test sees is in OpenAPI, and so is what it carries."""
+    if response.request.url.path == "/v1/events":
+        described = EVENTS["options" if response.request.method == "OPTIONS" else "post"]["responses"][str(response.status_code)]
+        assert {h for h in response.headers if h in ("retry-after", "www-authenticate")} <= {h.lower() for h in described["headers"]}
+        if "content" in described:
+            response.read()
+            jsonschema.validate(response.json(), described["content"][response.headers["content-type"]]["schema"])
 
 
 class Running:
@@ -38,7 +53,12 @@ class Running:
             assert self.process.poll() is None and time.monotonic() < until, self.errors.read_text()
             time.sleep(0.02)
         self.address = json.loads(ready.read_text())["address"]
-        self.client = httpx.Client(base_url=self.address, headers={"Host": HOST, "Content-Type": "application/json"}, timeout=30)
+        self.client = self.connect()
+
+    def connect(self, **options: object) -> httpx.Client:
+        """A client whose every answer is held to the description that the collector gives of itself."""
+        headers, hooks = {"Host": HOST, "Content-Type": "application/json"}, {"response": [as_described]}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=30, event_hooks=hooks, **options)
 
     def post(self, body: bytes, **headers: str) -> httpx.Response:
         return self.client.post("/v1/events", content=body, headers={k.replace("_", "-"): v for k, v in headers.items()})

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Running, arrived
 from sample_events import login, started, text
+
+from tests.collectors.conftest import Running, arrived
 
 
 class Sender:
@@ -207,7 +208,7 @@ def test_a_full_file_system_is_a_507_and_heals(collector: Callable[..., Running]
     if mounted.returncode:
         pytest.skip(f"needs to mount a tmpfs: {mounted.stderr.strip()}")
     try:
-        running = collector()
+        running = collector(collector_spool_reserve_bytes=0)
         filler = home / "filler"
         with filler.open("wb") as file, pytest.raises(OSError):
             while True:

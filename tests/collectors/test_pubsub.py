@@ -4,13 +4,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Running
 from sample_events import started, text
 
 from lakehouse import envelope
+from lakehouse.access.caller import RateLimit, Scope
+from lakehouse.access.keys import Key
+from lakehouse.access.open import open_keys
+from lakehouse.settings import Settings
+from tests.collectors.conftest import Running
 
 sys.path.append(str(Path(__file__).parent.parent / "conformance"))
 from emulators import PubSub
@@ -24,6 +29,13 @@ def pubsub(tmp_path: Path) -> Iterator[PubSub]:
     folder.mkdir()
     with PubSub.running(folder) as emulator:
         yield emulator
+
+
+def a_key(home: Path) -> str:
+    """A key for everything: outside the local profile nobody comes in without one."""
+    keys, now = open_keys(Settings(access_url=f"sqlite:///{home}/keys.sqlite")), datetime.now(UTC)
+    limit = RateLimit(events_per_s=1_000, bytes_per_s=1_000_000)
+    return keys.create(Key("", "test", frozenset(Scope), None, None, limit, now, now + timedelta(hours=1)))
 
 
 def received(pubsub: PubSub, project: str, least: int) -> list[str]:
@@ -42,7 +54,8 @@ def test_events_reach_pubsub_and_wait_in_the_spool_while_it_has_no_room_for_them
     pubsub: PubSub, collector: Callable[..., Running], home: Path
 ) -> None:
     project = pubsub.new_project()
-    running = collector(profile="gcp", gcp_project=project)
+    running = collector(profile="gcp", gcp_project=project, access_url=f"sqlite:///{home}/keys.sqlite", collector_behind_tls=True)
+    running.client.headers["Authorization"] = f"Bearer {a_key(home)}"
     spooled = [started() for _ in range(3)]
     for event in spooled:  # the topic is not there: to the collector that is a bus which is away
         assert running.post(text(event)).status_code == 202

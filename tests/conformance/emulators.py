@@ -31,13 +31,14 @@ class PubSub:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path) -> Iterator["PubSub"]:
+    def running(cls, folder: Path, port: int | None = None) -> Iterator["PubSub"]:
+        """`port`: where one was before, that is, one that was killed comes back empty."""
         jar, java = _jar(), shutil.which("java")
         if jar is None or java is None:
             pytest.skip(
                 f"no {'java' if jar else 'Pub/Sub emulator jar'}: install the Cloud SDK's emulator, or set LAKEHOUSE_PUBSUB_EMULATOR_JAR"
             )
-        port = free_port()
+        port = port or free_port()
         command = [java, "-Xmx512m", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
         with _started(command, folder, port), pytest.MonkeyPatch.context() as environment:
             environment.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")

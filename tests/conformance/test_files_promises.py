@@ -71,3 +71,45 @@ def test_a_reader_sees_the_old_file_or_the_new_one(files):
         writer.join()
     assert seen <= set(versions)
     assert files.list("") == ["a"]
+
+
+def test_a_writer_makes_a_file_piece_by_piece(files, reopen_files):
+    writer = files.writer("kzone/raw/media/object")
+    for piece in (b"a" * 300_000, b"", b"b" * 300_000):
+        writer.write(piece)
+    assert files.list("") == []
+    writer.commit()
+    writer.abandon()
+    with reopen_files().reader("kzone/raw/media/object") as reader:
+        assert (reader.read(2), reader.read(1_000_000)) == (b"aa", b"a" * 299_998 + b"b" * 300_000)
+    assert files.list("") == ["kzone/raw/media/object"]
+
+
+def test_an_abandoned_writer_leaves_nothing(files):
+    for pieces in ((), (b"x" * 3_000_000,)):
+        writer = files.writer("a")
+        for piece in pieces:
+            writer.write(piece)
+        writer.abandon()
+        del writer
+    assert files.list("") == []
+    with pytest.raises(FileNotFoundError):
+        files.reader("a").read(1)
+
+
+def test_a_writer_never_replaces(files):
+    first, second = files.writer("a"), files.writer("a")
+    first.write(b"first")
+    second.write(b"second")
+    first.commit()
+    with pytest.raises(FileExistsError):
+        second.commit()
+    assert files.get("a") == b"first"
+
+
+def test_a_sweep_leaves_writers_alone_that_are_at_work(files):
+    writer = files.writer("a")
+    writer.write(b"x")
+    assert files.sweep() == 0
+    writer.commit()
+    assert (files.get("a"), files.sweep()) == (b"x", 0)

@@ -1,4 +1,4 @@
-"""Land and refine in processes that kill themselves, with SIGKILL, at a chosen step of making something durable.
+"""Land, refine and ingest in processes that kill themselves, with SIGKILL, at a chosen step of making something durable.
 
     test ─▶ fork server (Beam imported once) ─▶ a process: the command ─ n-th fsync, rename or link ─▶ SIGKILL
 
@@ -17,20 +17,21 @@ import pytest
 from lakehouse.settings import settings
 
 _DURABLE = ("fsync", "replace", "link", "unlink")
-KINDS = ("in_hand", "dead_letters", "_commits", "_refined", "raw", "clean", ".offsets")
+KINDS = ("in_hand", "dead_letters", "_commits", "_refined", "_waiting", "raw", "current", "clean", ".offsets")
 _SMALL = {"LAKEHOUSE_LAND_BATCH_EVENTS": "120", "LAKEHOUSE_REFINE_BATCH_ROWS": "250"}
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["beam_pipelines.land", "beam_pipelines.refine", "beam_pipelines.sources", "duckdb", "deltalake"])
+PRELOAD = ("beam_pipelines.ingest", "duckdb", "deltalake")
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload([*PRELOAD])
 
 
 def run(step: str, home: Path, die_at: int | None = None) -> list[str]:
-    """`lakehouse land` or `refine` in small batches. Returns its moments, of which die_at may be the number of one: what
+    """`lakehouse land`, `refine` or `ingest` in small batches. Returns its moments, of which die_at may be the number of one: what
     kind of file is about to get its name then, or an empty text.
 
     Raises AssertionError where the process ends in another way than it should.
     """
-    receives, sends = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=_run, args=(step, str(home), die_at, sends))
+    receives, sends = processes.Pipe(duplex=False)
+    process = processes.Process(target=_run, args=(step, str(home), die_at, sends))
     process.start()
     sends.close()
     passed = receives.recv() if receives.poll(None) and die_at is None else []
@@ -54,7 +55,7 @@ def _run(step: str, home: str, die_at: int | None, moments) -> None:
         for name in _DURABLE:
             patch.setattr(os, name, counter.watch(getattr(os, name)))
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            getattr(command, step)(as_json=True)
+            getattr(command, step)(as_json=True, **({"once": True} if step == "ingest" else {}))
     moments.send(counter.passed)
 
 

@@ -131,8 +131,8 @@ def _moments(step: str, stage: Path, folder: Path) -> list[str]:
 
 
 STEPS = [
-    ("land", "sent", {"in_hand", "dead_letters", "raw", "_commits", ".offsets"}),
-    ("refine", "landed", {"dead_letters", "in_hand", "clean", "_refined"}),
+    ("land", "sent", {"in_hand", "dead_letters", "raw", "_waiting", "_commits", ".offsets"}),
+    ("refine", "landed", {"dead_letters", "in_hand", "clean", "_refined", "_waiting", "current"}),
 ]
 
 

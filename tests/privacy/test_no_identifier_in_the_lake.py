@@ -46,6 +46,8 @@ def harmless(field: Field):
         return field.values[0]
     if field.name in ("price_currency", "country_code"):
         return "KRW"[: field.max_length]
+    if field.name == "language_code":
+        return "ko"
     return {
         "text": KEPT.decode(),
         "integer": 1,

@@ -8,7 +8,7 @@ import pyarrow as pa
 from lakehouse.contracts import Contract, Field, registry
 from lakehouse.contracts.project import arrow_schema, clean_fields
 
-_WITH_A_PATTERN = {"contract_version": "1.0.0", "price_currency": "KRW", "country_code": "KR"}
+_WITH_A_PATTERN = {"contract_version": "1.0.0", "price_currency": "KRW", "country_code": "KR", "language_code": "ko"}
 
 
 def clean_rows(contract: Contract, day: date, count: int = 40, start: int = 0) -> list[dict]:

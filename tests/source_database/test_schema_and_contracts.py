@@ -7,7 +7,7 @@ from lakehouse.contracts.project import CLEAN_PREFIX
 from lakehouse.source import PUBLICATION, REPLICATION
 
 # What change data capture itself adds to a row.
-OF_CAPTURE = {"op", "source_lsn", "source_epoch"}
+OF_CAPTURE = {"op", "source_lsn", "source_epoch", "unchanged_fields"}
 OF_ENVELOPE = {"zone_id", "org_id"}
 FLOORS = "source.table_floors"
 FITTING = {
@@ -97,7 +97,7 @@ def test_the_reader_of_the_publication_may_read_it_and_nothing_else(schema):
 def test_the_floors_speak_of_no_table_of_the_source(schema):
     floors = registry().get(FLOORS)
     assert floors.subject is None
-    assert set(floors.names) == OF_CAPTURE | {"changed_at", "table_name", "floor_reason"}
+    assert set(floors.names) == OF_CAPTURE - {"unchanged_fields"} | {"changed_at", "table_name", "floor_reason"}
     assert set(CLEAN_PREFIX) >= OF_ENVELOPE
 
 

@@ -17,6 +17,7 @@
         ---------- days
         dt as occurred_on,
         ---------- numbers
+        clock_skew_ms,
         input_tokens,
         output_tokens,
         cost_usd,
@@ -40,6 +41,8 @@
         occurred_at,
         ---------- days
         dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
         ---------- texts
         contract_version,
         event_type,
@@ -47,6 +50,31 @@
         auth_method,
         failure_reason,
         ip_network
+{%- elif table == 'video_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        content_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
+        duration_ms,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        language_code,
+        content_type,
+        video_visibility,
+        removal_reason
 {%- elif table == 'exam_events' -%}
         ---------- ids
         event_id,
@@ -67,6 +95,7 @@
         ---------- flags
         is_correct,
         ---------- numbers
+        clock_skew_ms,
         response_index,
         response_time_ms,
         score,
@@ -79,6 +108,105 @@
         event_type,
         device_type,
         skill
+{%- elif table == 'motion_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        practice_id,
+        content_id,
+        movement_id,
+        media_id,
+        wrong_movement_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
+        duration_ms,
+        similarity_score,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        model_name,
+        failure_reason
+{%- elif table == 'voice_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        practice_id,
+        content_id,
+        expected_text_id,
+        media_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
+        duration_ms,
+        accuracy_score,
+        prosody_score,
+        ---------- texts
+        contract_version,
+        event_type,
+        device_type,
+        language_code,
+        model_name,
+        failure_reason
+{%- elif table == 'consent_events' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        session_id,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
+        ---------- texts
+        contract_version,
+        event_type,
+        consent_purpose,
+        policy_version,
+        consent_source
+{%- elif table == 'erasure_requests' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        request_id,
+        requester_pid,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
+        ---------- texts
+        contract_version,
+        event_type,
+        requester_role,
+        request_channel
 {%- elif table == 'behaviour_events' -%}
         ---------- ids
         event_id,
@@ -91,12 +219,14 @@
         mission_id,
         content_id,
         product_id,
+        campaign_id,
         ---------- times
         received_at,
         occurred_at,
         ---------- days
         dt as occurred_on,
         ---------- numbers
+        clock_skew_ms,
         scroll_ratio,
         dwell_ms,
         progress_ratio,
@@ -124,6 +254,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         input_tokens,
@@ -153,6 +284,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         score,
@@ -179,6 +311,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -202,6 +335,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -222,6 +356,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         item_count,
@@ -246,6 +381,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         item_discrimination,
@@ -272,6 +408,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         accuracy_score,
@@ -299,6 +436,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         duration_ms,
@@ -320,6 +458,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -345,6 +484,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -368,6 +508,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         price_amount,
@@ -396,6 +537,7 @@
         ---------- flags
         is_correct,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         response_index,
@@ -419,6 +561,7 @@
         joined_on,
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -437,6 +580,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -458,6 +602,7 @@
         joined_on,
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -482,6 +627,7 @@
         ---------- flags
         is_granted,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         ---------- texts
@@ -504,6 +650,7 @@
         ---------- days
         dt as changed_on,
         ---------- numbers
+        clock_skew_ms,
         source_lsn,
         source_epoch,
         birth_year,
@@ -519,27 +666,32 @@
 {# The names that staged() gives. #}
 {% macro staged_names(table) -%}
 {%- set names = {
-  'ai_usage_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'ai_request_id', 'received_at', 'occurred_at', 'occurred_on', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'event_type', 'model_name', 'ai_feature', 'failure_reason'],
-  'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
-  'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
-  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'received_at', 'occurred_at', 'occurred_on', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
-  'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
-  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
-  'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
-  'exam_sessions': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_session_id', 'exam_id', 'class_id', 'received_at', 'changed_at', 'opens_at', 'closes_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
-  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'unchanged_fields', 'exam_title', 'exam_type'],
-  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'unchanged_fields', 'skill'],
-  'kzone_ai_results': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_result_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'accuracy_score', 'similarity_score', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_result_type', 'model_name'],
-  'kzone_contents': ['event_id', 'event_key', 'zone_id', 'org_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'published_at', 'changed_on', 'source_lsn', 'source_epoch', 'duration_ms', 'contract_version', 'op', 'unchanged_fields', 'content_type'],
-  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'org_name', 'org_type', 'country_code'],
-  'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
-  'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'unchanged_fields', 'price_currency', 'payment_status'],
-  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields'],
-  'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
-  'table_floors': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'table_name', 'floor_reason'],
-  'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'skill'],
-  'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'consent_purpose', 'policy_version'],
-  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'unchanged_fields', 'role', 'country_code']
+  'ai_usage_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'ai_request_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'event_type', 'model_name', 'ai_feature', 'failure_reason'],
+  'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
+  'video_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'content_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'contract_version', 'event_type', 'device_type', 'language_code', 'content_type', 'video_visibility', 'removal_reason'],
+  'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'clock_skew_ms', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
+  'motion_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'movement_id', 'media_id', 'wrong_movement_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'similarity_score', 'contract_version', 'event_type', 'device_type', 'model_name', 'failure_reason'],
+  'voice_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'expected_text_id', 'media_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'accuracy_score', 'prosody_score', 'contract_version', 'event_type', 'device_type', 'language_code', 'model_name', 'failure_reason'],
+  'consent_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'consent_purpose', 'policy_version', 'consent_source'],
+  'erasure_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'request_id', 'requester_pid', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'requester_role', 'request_channel'],
+  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'campaign_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
+  'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
+  'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
+  'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'exam_sessions': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_session_id', 'exam_id', 'class_id', 'received_at', 'changed_at', 'opens_at', 'closes_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'exams': ['event_id', 'event_key', 'zone_id', 'org_id', 'exam_id', 'received_at', 'changed_at', 'published_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'item_count', 'time_limit_ms', 'contract_version', 'op', 'unchanged_fields', 'exam_title', 'exam_type'],
+  'items': ['event_id', 'event_key', 'zone_id', 'org_id', 'item_id', 'exam_id', 'received_at', 'changed_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'item_discrimination', 'item_difficulty', 'item_guessing', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'kzone_ai_results': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_result_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'accuracy_score', 'similarity_score', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_result_type', 'model_name'],
+  'kzone_contents': ['event_id', 'event_key', 'zone_id', 'org_id', 'content_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'published_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'duration_ms', 'contract_version', 'op', 'unchanged_fields', 'content_type'],
+  'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'org_name', 'org_type', 'country_code'],
+  'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'unchanged_fields', 'price_currency', 'payment_status'],
+  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields'],
+  'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
+  'table_floors': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'table_name', 'floor_reason'],
+  'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'skill'],
+  'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'consent_purpose', 'policy_version'],
+  'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'unchanged_fields', 'role', 'country_code']
 } -%}
 {{ names[table] | join(', ') }}
 {%- endmacro %}

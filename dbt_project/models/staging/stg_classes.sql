@@ -1,3 +1,5 @@
+{# Made by `make generate` from contracts/ and code. Do not edit. #}
+
 with source as (
     select * from {{ source('clean', 'classes') }}
 ),
