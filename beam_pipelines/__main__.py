@@ -1,5 +1,6 @@
-"""The same two transforms on any Beam runner; `lakehouse land` and `lakehouse refine` run them in-process.
+"""The same steps on any Beam runner; `lakehouse land`, `refine` and `ingest` run them in-process.
 
+    python -m beam_pipelines ingest CONTRACT --runner DataflowRunner --streaming …  Pub/Sub ─▶ Gather ─▶ Land ─▶ refine
     python -m beam_pipelines land CONTRACT --runner DataflowRunner --streaming …    Pub/Sub ─▶ Gather ─▶ Land
     python -m beam_pipelines refine --runner DataflowRunner …                       pending ─▶ Refine
 
@@ -16,6 +17,7 @@ from beam_pipelines import sources
 from beam_pipelines.gather import Gather
 from beam_pipelines.land import Land
 from beam_pipelines.refine import Refine, waiting
+from beam_pipelines.streaming import LandAndRefine, Tally
 from lakehouse.contracts import registry
 from lakehouse.errors import BadInputError, LakehouseError
 from lakehouse.settings import Settings, settings
@@ -23,9 +25,19 @@ from lakehouse.settings import Settings, settings
 
 def landing(pipeline: beam.Pipeline, chosen: Settings, contract_id: str) -> None:
     topic = registry().get(contract_id).topic
+    _ = _messages(pipeline, chosen, topic) | Gather(topic, chosen.land_batch_events, chosen.land_batch_seconds) | Land(chosen)
+
+
+def ingestion(pipeline: beam.Pipeline, chosen: Settings, contract_id: str) -> None:
+    topic = registry().get(contract_id).topic
+    messages = _messages(pipeline, chosen, topic)
+    _ = messages | LandAndRefine(chosen, topic)
+    _ = messages | Tally(chosen, topic)
+
+
+def _messages(pipeline: beam.Pipeline, chosen: Settings, topic: str) -> beam.PCollection:
     subscription = f"projects/{chosen.gcp_project}/subscriptions/{topic}.{sources.SUBSCRIPTION}"
-    messages = pipeline | "Pub/Sub" >> beam.io.ReadFromPubSub(subscription=subscription, with_attributes=True)
-    _ = messages | Gather(topic, chosen.land_batch_events, chosen.land_batch_seconds) | Land(chosen)
+    return pipeline | "Pub/Sub" >> beam.io.ReadFromPubSub(subscription=subscription, with_attributes=True)
 
 
 def refinement(pipeline: beam.Pipeline, chosen: Settings) -> None:
@@ -39,11 +51,16 @@ def main(words: Sequence[str]) -> None:
         case ["land", contract_id, *options]:
             with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
                 landing(pipeline, chosen, contract_id)
+        case ["ingest", contract_id, *options]:
+            with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+                ingestion(pipeline, chosen, contract_id)
         case ["refine", *options]:
             with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
                 refinement(pipeline, chosen)
         case _:
-            raise BadInputError("no step was named", hint="python -m beam_pipelines land CONTRACT … | refine …; then Beam's own options")
+            raise BadInputError(
+                "no step was named", hint="python -m beam_pipelines ingest CONTRACT … | land CONTRACT … | refine …; then Beam's own options"
+            )
 
 
 if __name__ == "__main__":

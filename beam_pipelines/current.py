@@ -116,14 +116,14 @@ def _states(at: Stores, current: str, keys: Sequence, key: str) -> dict[object, 
 
 
 def _below(at: Stores, current: str, floors: Sequence[Floor], of: Shape) -> list[Row]:
-    """Keys of the rows that a floor takes away, or stands closer to than the one that took them."""
+    """Keys of the rows that a floor takes away, or perhaps a value that they carry on from before it."""
     files = at.tables.files(current)
     if not floors or not files:
         return []
     epoch, lsn = floors[-1].place
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
-        where = f"NOT {IS_DELETED} AND (coalesce(source_epoch, 0), source_lsn) < (?, ?)"
+        where = f"NOT {IS_DELETED} AND ({CARRIED} IS NOT NULL OR (coalesce(source_epoch, 0), source_lsn) < (?, ?))"
         sql = f'SELECT "{of.key}" FROM read_parquet(?, union_by_name = true) WHERE {where}'
         return database.execute(sql, [files, epoch, lsn]).to_arrow_table().to_pylist()
 

@@ -1,26 +1,27 @@
 """Draining 200,000 changes: from Debezium onto the durable bus, against what Debezium alone delivers to an empty consumer.
 
-one database, a slot each ─▶ captured and stopped ─▶ 100,000 rows in one transaction, 100,000 in small ones
+one database, a slot each ─▶ a home as after its snapshot ─▶ 100,000 rows in one transaction, 100,000 in small ones
 then in turn: ours, alone, alone, ours (bench/cdc_drain.py), each from its own slot, through the same log
 """
 
 import json
+import struct
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import mean
 
 import psycopg
 
 from bench import Row
+from collectors.cdc.ledger import Ledger
+from collectors.cdc.source import Source
 from lakehouse.settings import child_environment
 from source_database.server import Server
 
 BIG, SMALL, SMALL_SIZE = 100_000, 100_000, 10
 _TURNS = ("ours", "alone", "alone", "ours")
-_LIMIT_S = 120
 _SCHEMA = """
 create table responses (response_id text primary key, attempt_id text not null, item_id text not null, user_id text not null,
     response_index integer not null, is_correct boolean not null, response_time_ms bigint, responded_at timestamptz not null,
@@ -28,8 +29,8 @@ create table responses (response_id text primary key, attempt_id text not null, 
 create publication megacity_cdc for table responses;
 """
 _INSERT = """
-insert into responses select 'r-' || n, 'attempt-' || n / 20, 'item-' || n % 500, 'user-' || n % 3000, 1 + n % 50, n % 3 = 0, n % 60000,
-    '2025-11-21T10:00:00Z'::timestamptz + n * interval '1 ms', 'univprep', 1 + n % 40, '2025-11-21T10:00:01Z' from generate_series(%s::int, %s::int) n
+insert into responses select 'r-' || n, 'attempt-' || n / 20, 'item-' || n %% 500, 'user-' || n %% 3000, 1 + n %% 50, n %% 3 = 0, n %% 60000,
+    '2025-11-21T10:00:00Z'::timestamptz + n * interval '1 ms', 'univprep', 1 + n %% 40, '2025-11-21T10:00:01Z' from generate_series(%s::int, %s::int) n
 """
 
 
@@ -50,26 +51,27 @@ def rows() -> list[Row]:
 
 
 def _captured(server: Server, folder: Path, number: int) -> dict[str, str]:
-    """A home whose slot has its (empty) snapshot behind it; returns the environment of what goes on from there."""
-    home, ready = folder / f"home-{number}", folder / f"ready-{number}"
-    environment = child_environment(
-        LAKEHOUSE_HOME=str(home),
-        LAKEHOUSE_SOURCE_URL=server.url(),
-        LAKEHOUSE_CDC_SLOT=f"bench_{number}",
-        LAKEHOUSE_CDC_HEARTBEAT_MS="200",
-    )
-    words = [sys.executable, "-m", "lakehouse.cli", "cdc", "run", "--ready-file", str(ready)]
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + _LIMIT_S
-    while not (ready.exists() and (home / "cdc" / "offsets.copy").exists()):
-        if process.poll() is not None or time.monotonic() > until:
-            process.kill()
-            raise RuntimeError(f"cdc did not start: {process.stderr.read()[-500:]}")
-        time.sleep(0.1)
-    time.sleep(1)  # two heartbeats more, so that the offsets are past the snapshot
-    process.terminate()
-    process.wait(_LIMIT_S)
-    return environment
+    """A home as it is once a snapshot of empty tables is through, with a slot of its own; returns the environment to go on in."""
+    home, slot = folder / f"home-{number}", f"bench_{number}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        made = "select (lsn - '0/0')::bigint from pg_create_logical_replication_slot(%s, 'pgoutput')"
+        (lsn,) = connection.execute(made, [slot]).fetchone()
+    sighting = Source(server.url(), slot, "megacity_cdc").sighting()
+    ledger = Ledger(home / "cdc")
+    epoch = ledger.begin_epoch(sighting.system_identifier, sighting.timeline, slot, "bench")
+    ledger.complete_generation(ledger.begin_generation(epoch, lsn, ["responses"], "bench"))
+    ledger.close()
+    (home / "cdc" / "offsets.dat").write_bytes(_offsets(lsn))
+    return child_environment(LAKEHOUSE_HOME=str(home), LAKEHOUSE_SOURCE_URL=server.url(), LAKEHOUSE_CDC_SLOT=slot)
+
+
+def _offsets(lsn: int) -> bytes:
+    """A java.util.HashMap of one entry of two byte arrays, serialised: what Kafka Connect's file store reads."""
+    key = b'["megacity",{"server":"megacity"}]'
+    value = b'{"lsn_proc":%d,"messageType":"COMMIT","lsn_commit":%d,"lsn":%d,"txId":1,"ts_usec":0}' % (lsn, lsn, lsn)
+    head = bytes.fromhex("aced0005737200116a6176612e7574696c2e486173684d61700507dac1c31660d103000246000a6c6f6164466163746f724900097468726573686f6c6478703f4000000000000c7708000000100000000175720002")  # fmt: skip
+    array = b"[B" + bytes.fromhex("acf317f8060854e00200007870")
+    return head + array + struct.pack(">I", len(key)) + key + b"uq\0~\0\x02" + struct.pack(">I", len(value)) + value + b"x"
 
 
 def _change(server: Server) -> None:

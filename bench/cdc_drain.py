@@ -16,6 +16,7 @@ from collectors.cdc import child
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus
 
+_LIMIT_S = 900
 _ROW = b'"source":{'
 
 
@@ -42,7 +43,7 @@ def main(mode: str, rows: int) -> None:
     engine = child.engine_of(settings(), bus, around)
     thread = threading.Thread(target=engine.run, daemon=True)
     thread.start()
-    finished.wait(600)
+    finished.wait(_LIMIT_S)
     os._exit(0 if finished.is_set() else 1)
 
 

@@ -128,8 +128,11 @@ class Settings(BaseSettings):
     live_behind_tls: bool = Field(
         False, description="A proxy in front of the live server speaks TLS; outside the local profile it must, or the server itself."
     )
+    live_token: SecretStr | None = Field(
+        None, description="Key or token that `lakehouse live watch` shows; needed where the server's gate is closed."
+    )
     live_push_ms: float = Field(250.0, description="How long changes are gathered into one delta before subscribers get it.")
-    live_queue_messages: int = Field(64, description="Messages that may wait for one subscriber; beyond it a slow reader is dropped.")
+    live_queue_messages: int = Field(1_000, description="Messages that may wait for one subscriber; beyond it a slow reader is dropped.")
     live_connections_per_key: int = Field(200, description="Connections that one key or token may hold at a time.")
     live_subscriptions: int = Field(32, description="Subscriptions that one connection may hold.")
     source_url: SecretStr | None = Field(

@@ -122,6 +122,43 @@ def serve(
 
 
 @app.command()
+def watch(
+    view: Annotated[str, typer.Argument(help="Such as exam_minutes; contracts/live/ has them all.")],
+    key: Annotated[list[str] | None, typer.Option(help="A key of the view, as name=value; repeat it.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of the live server; the one of LAKEHOUSE_LIVE_HOST and _PORT unless given.")] = None,
+    rows: Annotated[int | None, typer.Option(min=0, help="End once there are as many rows, instead of at Ctrl-C.")] = None,
+) -> None:
+    """Watch a view in the terminal: a table that changes as events are accepted.
+
+    The token is read from LAKEHOUSE_LIVE_TOKEN, never from the command line. Examples:
+
+        lakehouse live watch exam_minutes --key zone_id=univprep --key org_id=1
+        lakehouse live watch exam_overview --key zone_id=univprep --key org_id=1 --key exam_id=exam-7
+    """
+    require("websockets", "live")
+    from lakehouse.contracts import registry
+    from live.asking import PREFIX
+    from live.watch import watch as follow
+
+    chosen = settings()
+    contract = registry().find(view if view.startswith(PREFIX) else PREFIX + view)
+    if contract is None or contract.live is None:
+        known = ", ".join(c.table for c in registry().layer("live"))
+        raise BadInputError(f"there is no view {view}", hint=f"watch one of {known}")
+    base = (address or f"http://{chosen.live_host}:{chosen.live_port}").rstrip("/")
+    token = chosen.live_token.get_secret_value() if chosen.live_token else None
+    follow(contract, dict(_pair(contract, pair) for pair in key or ()), base.replace("http", "ws", 1) + "/v1/live", token, rows)
+
+
+def _pair(contract, pair: str) -> tuple[str, str | int]:
+    """Raises BadInputError."""
+    name, equals, value = pair.partition("=")
+    if not equals or name not in contract.live.partition:
+        raise BadInputError(f"--key takes name=value, and the names are {', '.join(contract.live.partition) or 'none'}")
+    return name, int(value) if contract.field(name).type == "integer" and value.isdecimal() else value
+
+
+@app.command()
 def forget(user_pid: Annotated[str, typer.Argument(help="The pseudonym, as clean has it; never an account.")]) -> None:
     """Take everything about a person out of Redis, and let nothing that is under way bring it back.
 

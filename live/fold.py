@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.contracts.live import MINUTE
+from lakehouse.contracts.live import MINUTE, check_all
 from lakehouse.contracts.model import Contract, Measure
 from lakehouse.contracts.registry import Registry
 from live import keys
@@ -39,6 +39,14 @@ class Record:
     minute: int
     order: str
     values: dict[str, Any]
+    _entries: dict[str, str] = field(default_factory=dict)
+
+    def entry(self, name: str) -> str:
+        """The value of a field as it is kept among the newest: it sorts by `order`. Several views may want it."""
+        found = self._entries.get(name)
+        if found is None:
+            found = self._entries[name] = self.order + _to_json(self.values[name]).decode()
+        return found
 
 
 def record(event_id: str, occurred_at: datetime, values: dict[str, Any]) -> Record:
@@ -71,40 +79,49 @@ class View:
         self.required = tuple(n for n in contract.primary_key if contract.field(n).required and n != MINUTE)
         self.by_minute = MINUTE in contract.primary_key
         # Most conditions ask for the type of an event: asked once a type, and not once an event.
-        self._of_type = lru_cache(maxsize=256)(self._measures)
+        self._of_type = lru_cache(maxsize=256)(self._steps)
 
-    def _measures(self, event_type: object) -> tuple[Measure, ...]:
-        return tuple(m for m in self.contract.live.measures if all(v == event_type for n, v in m.when if n == "event_type"))
+    def _steps(self, event_type: object) -> tuple["_Step", ...]:
+        measures = [m for m in self.contract.live.measures if all(v == event_type for n, v in m.when if n == "event_type")]
+        return tuple(_Step(m) for m in measures)
 
     def add(self, folded: Folded, one: Record) -> None:
-        values = one.values
-        if any(values.get(n) is None for n in self.required):
-            return
-        measures = [m for m in self._of_type(values.get("event_type")) if all(values.get(n) == v for n, v in m.when)]
-        measures = [m for m in measures if m.of is None or values.get(m.of) is not None]
-        if not measures:
-            return
-        at = keys.partition(self.contract.table, [values.get(n) for n in self.partition]), one.minute
-        row, cell = keys.joined(values.get(n) for n in self.row), folded.cells[at]
-        for measure in measures:
-            _put(cell, f"{row}|{measure.name}", measure, one)
-        if self.contract.subject:
-            folded.about[values[self.contract.subject]].add(f"{keys.cell(*at)}\n{row}")
+        value_of = one.values.get
+        for name in self.required:
+            if value_of(name) is None:
+                return
+        cell = None
+        for step in self._of_type(value_of("event_type")):
+            value = True if step.of is None else value_of(step.of)
+            if value is None or any(value_of(n) != v for n, v in step.when):
+                continue
+            if cell is None:
+                at = keys.partition(self.contract.table, map(value_of, self.partition)), one.minute
+                row, cell = keys.joined(map(value_of, self.row)), folded.cells[at]
+            if step.kind == "last":
+                cell.newest.setdefault(f"{row}{step.last}", (step.keep, []))[1].append(one.entry(step.of))
+                continue
+            if step.kind != "sum":
+                cell.adds[f"{row}{step.n}"] += 1
+            if step.kind != "count":
+                cell.adds[f"{row}{step.sum}"] += millionths(value)
+        if cell is not None and self.contract.subject:
+            folded.about[value_of(self.contract.subject)].add(f"{keys.cell(*at)}\n{row}")
 
 
-def _put(cell: Cell, name: str, measure: Measure, one: Record) -> None:
-    if measure.kind == "last":
-        entry = one.order + _to_json(one.values[measure.of]).decode()
-        cell.newest.setdefault(f"{name}|last", (measure.keep, []))[1].append(entry)
-        return
-    if measure.kind in ("count", "mean"):
-        cell.adds[f"{name}|n"] += 1
-    if measure.kind in ("sum", "mean"):
-        cell.adds[f"{name}|sum"] += millionths(one.values[measure.of])
+class _Step:
+    """A measure for events of one type, and what stands behind the row in the names of its fields."""
+
+    __slots__ = ("keep", "kind", "last", "n", "of", "sum", "when")
+
+    def __init__(self, measure: Measure) -> None:
+        self.kind, self.of, self.keep = measure.kind, measure.of, measure.keep
+        self.when = tuple((n, v) for n, v in measure.when if n != "event_type")
+        self.n, self.sum, self.last = (f"|{measure.name}|{part}" for part in ("n", "sum", "last"))
 
 
 def millionths(number: float | int | bool) -> int:
-    if isinstance(number, float):
+    if isinstance(number, float) and not number.is_integer():
         return int(Decimal(repr(number)).quantize(Decimal("0.000001"), ROUND_HALF_UP) * MILLION)
     return int(number) * MILLION
 
@@ -115,7 +132,8 @@ def views_of(contracts: Registry, source_id: str) -> list[View]:
 
 
 def sources(contracts: Registry) -> list[Contract]:
-    """The streams that any view counts."""
+    """The streams that any view counts. Raises ContractError where a view cannot be counted."""
+    check_all(contracts)
     ids = {c.live.source for c in contracts.layer("live")}
     return [c for c in contracts.layer("stream") if c.id in ids]
 

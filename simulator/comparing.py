@@ -15,12 +15,13 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
-from lakehouse.contracts import registry
+from lakehouse.contracts import Contract, registry
 from lakehouse.errors import BadInputError, QualityGateError
 from lakehouse.places import CLEAN_SCHEMA, CURATED_SCHEMA, Home
 from lakehouse.settings import Settings
 from simulator import truth
 from simulator.ledger import ENGAGEMENT_SUMS
+from simulator.practice_lines import SCORES
 
 SIGNIFICANT_DIGITS = 9
 
@@ -111,6 +112,17 @@ def _queries(city: dict) -> Iterator[_Query]:
         for c in contracts.ingested
     ]
     yield _Query("clean", truth.CLEAN_ROWS, " union all ".join(clean), 2)
+    practice = [_practice_sql(contracts.get(contract), score, within) for contract, score in SCORES.items()]
+    yield _Query("practice", truth.PRACTICE, " union all ".join(practice), 3)
+
+
+def _practice_sql(contract: Contract, score: str | None, within: str) -> str:
+    duration = "coalesce(sum(duration_ms), 0)" if "duration_ms" in contract.names else "0"
+    scores = f"coalesce(sum(round({score} * 100)), 0)" if score else "0"
+    return (
+        f"select '{contract.id}' as contract, dt, event_type, count(*) as rows, {duration}::BIGINT as duration_total_ms, "
+        f"{scores}::BIGINT as score_total_centi from {CLEAN_SCHEMA}.{contract.table} where dt {within} group by all"
+    )
 
 
 def _measures(query: _Query, true: pa.Table, warehouse: duckdb.DuckDBPyConnection) -> Iterator[Measure]:

@@ -12,6 +12,21 @@ import numpy as np
 
 from simulator.city import City
 from simulator.lines import dwell_ms
+from simulator.media import KINDS
+from simulator.practice import DISCARDED, SCORED, Practice
+from simulator.practice_lines import (
+    CONSENT_EVENTS,
+    CONSENT_TYPES,
+    STARTED,
+    TAKE_CONTRACTS,
+    TAKE_TYPES,
+    UPLOADED,
+    VIDEO_EVENTS,
+    VIDEO_TYPES,
+    WAS_DISCARDED,
+    WAS_FAILED,
+    WAS_SCORED,
+)
 from simulator.slices import Slice
 from simulator.snapshot import photographed_ms
 from simulator.visits import (
@@ -47,12 +62,45 @@ class Ledger:
         self.logins = np.zeros((zones, days, len(LOGIN_TYPES)), np.int64)
         self.active = np.zeros((zones, city.people.size), np.uint64)
         self.clean: Counter[tuple[str, int]] = Counter()  # (contract, number of the day) → rows
+        self.practice: dict[tuple[str, int, str], np.ndarray] = {}  # (contract, day, event_type) → rows, duration_ms, score × 100
+        self.media: Counter[str] = Counter()  # kind → objects
 
     def add(self, part: Slice) -> None:
         self._add_sittings(part)
         self._add_web(part)
         self._add_logins(part)
         self._add_ai(part)
+
+    def add_practice(self, part: Slice, practice: Practice) -> None:
+        takes, videos, consents = practice.takes, practice.videos, practice.consents
+        nothing = np.zeros(len(takes.kind), np.int64)
+        for kind, contract in enumerate(TAKE_CONTRACTS):
+            mine, up = takes.kind == kind, (takes.kind == kind) & takes.is_uploaded
+            self.media[KINDS[kind]] += int(up.sum())
+            for step, rows, offset, duration, score in (
+                (STARTED, mine, takes.offset_ms, nothing, nothing),
+                (UPLOADED, up, takes.upload_ms, takes.duration_ms, nothing),
+                (WAS_SCORED, up & (takes.outcome == SCORED), takes.end_ms, nothing, takes.score_centi),
+                (WAS_FAILED, up & (takes.outcome != SCORED), takes.end_ms, nothing, nothing),
+                (WAS_DISCARDED, mine & (takes.outcome == DISCARDED), takes.upload_ms, nothing, nothing),
+            ):
+                self._practised(part, contract, TAKE_TYPES[kind][step], takes.visit[rows], offset[rows], duration[rows], score[rows])
+        for types, contract, rows in ((VIDEO_TYPES, VIDEO_EVENTS, videos), (CONSENT_TYPES, CONSENT_EVENTS, consents)):
+            for kind, event_type in enumerate(types):
+                mine = rows.type == kind
+                is_published = contract == VIDEO_EVENTS and kind == 0
+                duration = videos.duration_ms[mine] if is_published else np.zeros(int(mine.sum()), np.int64)
+                self._practised(part, contract, event_type, rows.visit[mine], rows.offset_ms[mine], duration, np.zeros_like(duration))
+
+    def _practised(
+        self, part: Slice, contract: str, event_type: str, visit: np.ndarray, offset: np.ndarray, duration: np.ndarray, score: np.ndarray
+    ) -> None:
+        day = self._city.calendar.day_of(part.begins_ms[visit] + offset)
+        self._rows(contract, day)
+        for number in np.unique(day).tolist():
+            on = day == number
+            sums = np.array([on.sum(), duration[on].sum(), score[on].sum()], np.int64)
+            self.practice[contract, number, event_type] = self.practice.get((contract, number, event_type), 0) + sums
 
     def add_standing(self) -> None:
         """The rows photographed at the end of the last day."""

@@ -43,14 +43,16 @@ class Record:
 class Mishaps:
     """Keeps what is not sent yet. One slice after the other goes in; what is to be sent by its end comes out."""
 
-    def __init__(self, city: City) -> None:
+    def __init__(self, city: City, stream: int = 4) -> None:
+        """`stream`: of the city's random numbers."""
         self._city = city
+        self._stream = stream
         self._held: list[Record] = []
         self._spoiled = 0
 
     def records(self, part: Slice, lines: Lines) -> list[Record]:
         """In order of sending: this slice's, and those of earlier ones whose time has come."""
-        rng = self._city.rng(4, part.number)
+        rng = self._city.rng(self._stream, part.number)
         count = len(lines.text)
         chance = rng.random(count)
         is_late = chance < LATE_SHARE

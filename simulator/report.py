@@ -76,6 +76,8 @@ def show_counts(closing: dict, as_json: bool) -> None:
         table.add_row(f"  {code}", f"{count:,}", style="dim")
     table.add_row("sent a second time", f"{closing['duplicates']:,}")
     table.add_row("sent late", f"{closing['late']:,}")
+    for kind, count in closing["media_objects"].items():
+        table.add_row(f"media objects, {kind}", f"{count:,}")
     table.add_row("requests", f"{closing['requests']:,}")
     table.add_row("  tried again", f"{closing['retries']:,}", style="dim")
     for contract, count in closing["rows_published"].items():

@@ -1,8 +1,8 @@
 """One simulation from its first slice to its truth: generate, send, publish, add up.
 
-    generate ─▶ Step (requests, rows) ─▶ Sender ─▶ collector
-                                      └▶ bus (snapshots, the partner's messages)
-                                      └▶ or the source database, in place of snapshots
+    generate ─▶ Step (requests, uploads, rows) ─▶ Sender ─▶ collector
+                                               └▶ bus (snapshots, the partner's messages)
+                                               └▶ or the source database, in place of snapshots
     ledger ─▶ truth.write, once everything is sent
 
 While one step is being sent the next one is generated. The same parameters give the same bytes; simulating again sends
@@ -11,7 +11,7 @@ everything again, and changes nothing behind the front door.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -19,10 +19,11 @@ from pathlib import Path
 from lakehouse.envelope import pack
 from lakehouse.errors import BadInputError
 from lakehouse.storage.protocols import Bus
-from simulator import lines, partner, requests, slices, snapshot, truth
+from simulator import lines, partner, practice, practice_lines, requests, slices, snapshot, truth
 from simulator.city import City
 from simulator.ledger import Ledger
 from simulator.lines import Lines
+from simulator.media import MediaUpload
 from simulator.mishaps import MALFORMED, Mishaps, Record
 from simulator.partner import Message
 from simulator.requests import Request
@@ -41,6 +42,7 @@ class Step:
     requests: list[Request]
     rows: list[Row]
     messages: list[Message] = field(default_factory=list)
+    uploads: list[MediaUpload] = field(default_factory=list)
     written: tuple[Slice, Lines] | None = None
 
 
@@ -66,18 +68,22 @@ class Simulation:
 
     def steps(self) -> Iterator[Step]:
         """Slice by slice, and last what was held back and the standing tables."""
-        mishaps, number = Mishaps(self.city), 0
+        mishaps, of_practice, number = Mishaps(self.city), Mishaps(self.city, stream=8), 0
         for part in slices.generate(self.city):
             self.ledger.add(part)
             written = lines.write(self.city, part)
-            self.events += len(written.text)
+            did = practice.practise(self.city, part)
+            self.ledger.add_practice(part, did)
+            practised = practice_lines.write(self.city, part, did)
+            self.events += len(written.text) + len(practised.lines.text)
             number = part.number + 1
-            sent = self._requests(mishaps.records(part, written), part.number)
+            records = mishaps.records(part, written) + of_practice.records(part, practised.lines)
             rows = [] if self.source else list(snapshot.sat(self.city, part))
-            step = self._step(sent, rows, partner.messages(self.city, part, written))
+            messages = partner.messages(self.city, part, written)
+            step = self._step(self._requests(records, part.number), rows, messages, practised.uploads)
             yield replace(step, written=(part, written))
         self.ledger.add_standing()
-        yield self._step(self._requests(mishaps.rest(), number), [], [])
+        yield self._step(self._requests(mishaps.rest() + of_practice.rest(), number), [], [])
         if self.source:
             return
         standing = snapshot.standing(self.city)
@@ -85,16 +91,17 @@ class Simulation:
             yield self._step([], rows, [])
 
     def _requests(self, records: list[Record], number: int) -> list[Request]:
+        records.sort(key=lambda record: record.send_ms)
         self.unknown_fields += sum(lines.EXPERIMENT_FIELD in record.text for record in records if record.kind != MALFORMED)
         return requests.requests(self.city, records, number)
 
-    def _step(self, sent: list[Request], rows: list[Row], messages: list[Message]) -> Step:
+    def _step(self, sent: list[Request], rows: list[Row], messages: list[Message], uploads: Sequence[MediaUpload] = ()) -> Step:
         self.rows.update(row.contract for row in rows)
         self.dead_letters.update(message.code for message in messages if message.code)
         again = [message for message in messages if message.code is None]
         self.partner_duplicates += len(again)
         self.unknown_fields += sum(lines.EXPERIMENT_FIELD in message.event["payload"] for message in again)
-        return Step(sent, rows, messages)
+        return Step(sent, rows, messages, list(uploads))
 
 
 async def send(simulation: Simulation, bus: Bus, sender: Sender, advance: Callable[[int], None]) -> None:
@@ -110,6 +117,7 @@ async def send(simulation: Simulation, bus: Bus, sender: Sender, advance: Callab
             if source and step.written:
                 await asyncio.to_thread(source.write, *step.written)
             await sender.send(step.requests, advance)
+            await sender.upload(step.uploads)
         except BaseException:
             await asyncio.wait([following])  # a thread cannot be interrupted
             raise
@@ -157,6 +165,7 @@ def summary(simulation: Simulation, tally: Tally) -> dict:
         "duplicates": tally.duplicates,
         "duplicates_past_the_door": simulation.partner_duplicates,
         "late": tally.late,
+        "media_objects": dict(sorted(tally.media.items())),
         "unexpected_verdicts": tally.surprises,
         "unexpected_examples": tally.unexpected,
         "rows_published": dict(sorted(simulation.rows.items())),

@@ -1,24 +1,28 @@
 """Requests → collector, over several connections, each until it is answered for good.
 
     Request ─▶ POST /v1/events (Host: the zone's) ─┬─▶ 202, 207, 400: verdicts, held against what was expected
+    MediaUpload ─▶ PUT /v1/media/{media_id} ───────┤   201, 200: it is there
                                                    └─▶ 503, 507, no answer: the same bytes again, a little later
 
 Sending again what may have arrived is safe: event_ids stay the same, and refine drops what it has seen.
 """
 
 import asyncio
+import base64
+import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lakehouse.errors import BadInputError, NotDurableError, require
+from simulator.media import MediaUpload
 from simulator.requests import Request
 
 if TYPE_CHECKING:
     import httpx
 
-PATH = "/v1/events"
+PATH, MEDIA_PATH = "/v1/events", "/v1/media"
 TRY_AGAIN = frozenset({429, 502, 503, 504, 507})
 _MOST_WAIT_S = 5.0
 
@@ -34,6 +38,7 @@ class Tally:
     rejected: Counter = field(default_factory=Counter)
     duplicates: int = 0
     late: int = 0
+    media: Counter = field(default_factory=Counter)
     surprises: int = 0
     unexpected: list[str] = field(default_factory=list)
 
@@ -62,26 +67,53 @@ class Sender:
 
     async def send(self, requests: Iterable[Request], advance) -> None:
         """Send all; `advance(events)` is called after each. Raises NotDurableError where patience ends."""
-        waiting = iter(requests)  # shared by all connections: each takes the next one
 
-        async def work() -> None:
-            for request in waiting:
-                await self._deliver(request)
-                advance(request.events)
+        async def deliver(request: Request) -> None:
+            await self._deliver(request)
+            advance(request.events)
+
+        await self._share(requests, deliver)
+
+    async def upload(self, uploads: Iterable[MediaUpload]) -> None:
+        """The same for media objects. An event may well be there before its object."""
+        await self._share(uploads, self._put)
+
+    async def _share(self, work: Iterable, do: Callable[[object], Awaitable[None]]) -> None:
+        waiting = iter(work)  # shared by all connections: each takes the next one
+
+        async def go_on() -> None:
+            for one in waiting:
+                await do(one)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._connections):
-                group.create_task(work())
+                group.create_task(go_on())
 
     async def _deliver(self, request: Request) -> None:
         headers = {"Host": request.host, "Content-Type": "application/json"} | ({"Content-Encoding": "gzip"} if request.is_gzip else {})
+        post = lambda: self._client.post(self._url + PATH, content=request.body, headers=headers)  # noqa: E731
+        self._count(request, await self._answered(post))
+
+    async def _put(self, media: MediaUpload) -> None:
+        digest = base64.b64encode(hashlib.sha256(media.data).digest()).decode()
+        headers = {"Host": media.host, "Content-Type": media.content_type, "Content-Digest": f"sha-256=:{digest}:"}
+        headers |= {"Media-Kind": media.kind, "Media-User-Id": media.user_id, "Media-Org-Id": str(media.org_id)}
+        put = lambda: self._client.put(f"{self._url}{MEDIA_PATH}/{media.media_id}", content=media.data, headers=headers)  # noqa: E731
+        response = await self._answered(put)
+        if response.status_code in (200, 201):
+            self.tally.media[media.kind] += 1
+        else:
+            self.tally.surprise(f"{media.host}: a {media.kind} was to be kept, and was answered {response.status_code}")
+
+    async def _answered(self, ask: Callable[[], Awaitable["httpx.Response"]]) -> "httpx.Response":
+        """Ask until there is an answer for good. Raises NotDurableError."""
         waited, wait = 0.0, 0.1
         while True:
             why = ""
             try:
-                response = await self._client.post(self._url + PATH, content=request.body, headers=headers)
+                response = await ask()
                 if response.status_code not in TRY_AGAIN:
-                    return self._count(request, response)
+                    return response
                 why = f"HTTP {response.status_code}"
             except self._transport_error as error:
                 why = type(error).__name__

@@ -25,6 +25,8 @@ ALL_ZONES = "all"
 RETENTION_DAYS = 30
 RUN = "run.json"
 CLEAN_ROWS, LOGINS, ENGAGEMENT, FACT_ROWS = "clean_rows", "logins_by_type", "engagement_by_zone", "fact_rows"
+PRACTICE = "practice_by_type"
+PRACTICE_SUMS = ("rows", "duration_total_ms", "score_total_centi")
 
 
 def tables(city, ledger: Ledger) -> dict[str, pa.Table]:
@@ -39,6 +41,7 @@ def tables(city, ledger: Ledger) -> dict[str, pa.Table]:
         LOGINS: _plain(("zone_id", "occurred_on", "event_type", "login_count"), _login_rows(days, zones, ledger)),
         ENGAGEMENT: _plain(("zone_id", "activity_on", "user_count", *ENGAGEMENT_SUMS), _engagement_rows(days, zones, ledger)),
         FACT_ROWS: _plain(("fact", "rows"), _fact_rows(ledger)),
+        PRACTICE: _plain(("contract", "dt", "event_type", *PRACTICE_SUMS), _practice_rows(days, ledger)),
         CLEAN_ROWS: _plain(("contract", "dt", "rows"), sorted((c, days[d], n) for (c, d), n in ledger.clean.items())),
     }
 
@@ -162,6 +165,11 @@ def _engagement_rows(days: list, zones: tuple, ledger: Ledger) -> Iterator[tuple
             users = _active_within(ledger.active[zone], number, 1)
             if users:
                 yield zone_id, day, users, *(int(values[zone, number]) for values in ledger.engagement.values())
+
+
+def _practice_rows(days: list, ledger: Ledger) -> Iterator[tuple]:
+    for (contract, day, event_type), sums in sorted(ledger.practice.items()):
+        yield contract, days[day], event_type, *sums.tolist()
 
 
 def _fact_rows(ledger: Ledger) -> Iterator[tuple]:

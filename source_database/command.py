@@ -49,7 +49,7 @@ def migrate(
     """Bring the schema up to date. What takes something away waits for --contract, except in a new database.
 
     Connects by LAKEHOUSE_SOURCE_URL as megacity_owner, the first time as an administrator, who makes the roles; or to
-    the database that `lakehouse source serve` runs. Writers are never kept waiting for longer than two seconds.
+    the database that `lakehouse source serve` runs. Writers are never kept waiting for longer than half a second at a time.
     """
     with _connected() as connection:
         from lakehouse.settings import settings

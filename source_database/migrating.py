@@ -27,11 +27,14 @@ from source_database import roles
 log = get_log(__name__)
 _TRIES = 20
 _FOLDER = Path(__file__).parent / "migrations"
-LOCK_TIMEOUT = "2s"
+LOCK_TIMEOUT = "500ms"
 
 
-def migrate(url: str, *, may_take_away: bool = False) -> list[str]:
-    """The revisions that were applied, in order. Raises BadInputError where the role may not migrate."""
+def migrate(url: str, *, may_take_away: bool = False, until: str | None = None) -> list[str]:
+    """The revisions that were applied, in order; `until`: none after this one.
+
+    Raises BadInputError where the role may not migrate, BusyError where the tables stay busy.
+    """
     with psycopg.connect(url, autocommit=True) as first:
         roles.ensure(first)
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=pool.NullPool)
@@ -40,7 +43,7 @@ def migrate(url: str, *, may_take_away: bool = False) -> list[str]:
         connection.execute(text(f"set lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()
         is_new = head(connection) is None
-        wanted = target(head(connection), may_take_away or is_new)
+        wanted = until or target(head(connection), may_take_away or is_new)
         applied = _between(head(connection), wanted)
         for revision in applied:
             _apply(connection, revision)

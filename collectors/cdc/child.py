@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from collectors.cdc import integrity
 from collectors.cdc.ledger import Ledger, Standing
 from collectors.cdc.offsets import Offsets
-from collectors.cdc.publishing import OnBatch, Publisher
+from collectors.cdc.publishing import OnBatch, Position, Publisher
 from collectors.cdc.source import Source, Table, source_of
 from collectors.cdc.translate import FLOORS, Setting, Translator
 from lakehouse.contracts import registry
@@ -99,7 +99,7 @@ def engine_of(chosen: Settings, bus: Bus, around: Callable[[OnBatch], OnBatch] =
         standing.floor_lsn,
         sorted(t.contract.table for t in tables),
         is_snapshot=not standing.is_complete,
-        check_first=lambda: _require_same_source(source, ledger, standing),
+        check_first=lambda position: _require_same_source(source, ledger, standing, position),
     )
     jvm.start(home.cdc)
     configuration = engine.properties(
@@ -115,15 +115,24 @@ def engine_of(chosen: Settings, bus: Bus, around: Callable[[OnBatch], OnBatch] =
     return engine.Engine(configuration, around(publisher.publish), offsets.keep)
 
 
-def _require_same_source(source: Source, ledger: Ledger, standing: Standing) -> None:
+def _require_same_source(source: Source, ledger: Ledger, standing: Standing, position: Position) -> None:
     """Between the supervisor's look and the engine's connection another cluster may have taken the address, or the slot may
-    have been made anew. From here on the slot is held. Raises IntegrityGapError."""
+    have been made anew. From here on the slot is held. Raises IntegrityGapError.
+
+    A snapshot stands exactly where its slot begins if the engine made the slot itself. In one that it found it reads the tables
+    first and asks for the log's end afterwards, and would miss what commits in between.
+    """
     sighting = source.sighting()
     verdict = integrity.running(standing, sighting)
     if verdict.action != "resume":
         raise IntegrityGapError(verdict.reason, hint="the supervisor looks again, and begins a new epoch")
-    if standing.slot_lsn is None and sighting.slot and sighting.slot.confirmed_lsn:
-        ledger.slot_seen(standing.generation, sighting.slot.confirmed_lsn)
+    if standing.is_complete:
+        return
+    if sighting.slot is None or sighting.slot.confirmed_lsn != position.lsn:
+        raise IntegrityGapError(
+            "somebody else made the slot of this snapshot", hint="the supervisor drops it, and begins the snapshot anew"
+        )
+    ledger.slot_seen(standing.generation, position.lsn)
 
 
 def _close_at_end_of_stdin(running) -> None:

@@ -81,6 +81,36 @@ def check() -> None:
         raise IntegrityGapError("; ".join(found), hint="`lakehouse cdc run` repairs it with a new snapshot; docs/on_call/cdc.md")
 
 
+@app.command("catch-up")
+def catch_up(
+    limit_s: Annotated[float, typer.Option(min=0, help="Give up after so many seconds, with exit code 12.")] = 600.0,
+) -> None:
+    """Wait until everything that is committed in the source by now is on the bus, the snapshot included.
+
+    For scripts: what `lakehouse ingest` or `land` takes from the bus afterwards holds it all. Needs a running `lakehouse cdc run`.
+    """
+    import time
+
+    from rich.console import Console
+
+    from collectors.cdc.ledger import Ledger
+    from collectors.cdc.source import source_of
+    from lakehouse.errors import BusyError, require
+    from lakehouse.places import Home
+    from lakehouse.settings import settings
+
+    require("psycopg", "cdc")
+    wanted, ledger = source_of(settings()).mark(), Ledger(Home(settings().home).cdc)
+    until = time.monotonic() + limit_s
+    with Console(stderr=True).status("catching up with the source") as shown:
+        while not ((now := ledger.standing()) and now.is_complete and now.seen_lsn >= wanted):
+            if time.monotonic() > until:
+                raise BusyError(f"not caught up after {limit_s:.0f} s", hint="is `lakehouse cdc run` running? `lakehouse cdc status` tells")
+            if now and now.is_complete:
+                shown.update(f"catching up with the source: {max(0, wanted - now.seen_lsn):,} bytes of its log to go")
+            time.sleep(0.1)
+
+
 @app.command()
 def resnapshot(reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "asked for") -> None:
     """Ask for a new snapshot of all tables: a running `lakehouse cdc run` begins it within seconds, another one when it starts.

@@ -64,8 +64,9 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._engine = sqlite_engine(folder / "ledger.sqlite")
-        METADATA.create_all(self._engine)
         with self._engine.begin() as db:
+            for table in METADATA.sorted_tables:  # create_all() would look first, and two processes may look at once
+                db.execute(sa.schema.CreateTable(table, if_not_exists=True))
             db.execute(insert(SECRET).values(only=1, key=secrets.token_bytes(32)).on_conflict_do_nothing())
             self.secret: bytes = db.execute(sa.select(SECRET.c.key)).scalar_one()
             last = db.execute(sa.select(BATCH.c.number, BATCH.c.digest).order_by(BATCH.c.number.desc()).limit(1)).one_or_none()

@@ -47,14 +47,14 @@ class Publisher:
         floor_lsn: int,
         tables: list[str],
         is_snapshot: bool,
-        check_first: Callable[[], None],
+        check_first: Callable[[Position], None],
     ) -> None:
         self._bus = bus
         self._ledger = ledger
         self._translator = translator
         self._epoch, self._generation, self._floor_lsn, self._tables = epoch, generation, floor_lsn, tables
         self._in_snapshot = is_snapshot
-        self._check_first: Callable[[], None] | None = check_first
+        self._check_first: Callable[[Position], None] | None = check_first
         self._packer = Packer()
         self._told_drift: set[tuple[str, str]] = set()
 
@@ -63,7 +63,7 @@ class Publisher:
         now = datetime.now(UTC)
         done = self._translator.translate(lines, now)
         if self._check_first:
-            self._check_first()
+            self._check_first(position)
             self._check_first = None
         content = hashlib.sha256()
         for topic, envelopes in done.lines.items():

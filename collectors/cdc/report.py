@@ -24,7 +24,7 @@ _OPS = ("r", "c", "u", "d")
 
 
 def facts(settings: Settings) -> dict[str, Any]:
-    """Raises SettingsError, CommandFailedError where the source does not answer."""
+    """Raises BadInputError, CommandFailedError where the source does not answer."""
     home, source = Home(settings.home), source_of(settings)
     ledger = Ledger(home.cdc)
     try:

@@ -12,8 +12,9 @@ import psycopg
 
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import BadInputError, CommandFailedError, SettingsError
+from lakehouse.errors import BadInputError, CommandFailedError
 from lakehouse.settings import Settings
+from lakehouse.source import REPLICATION, source_url
 
 _CONNECT_S = 5
 _TIMELINE_DIGITS = 8  # a WAL file's name begins with its timeline, in hexadecimal
@@ -26,16 +27,24 @@ select active, (restart_lsn - '0/0')::bigint, (confirmed_flush_lsn - '0/0')::big
        coalesce(invalidation_reason, ''), coalesce((pg_current_wal_lsn() - restart_lsn)::bigint, 0)
 from pg_replication_slots where slot_name = %s and slot_type = 'logical'
 """
+# A partitioned table's rows are in its leaves, and so are their replica identities; another table is a leaf of its own.
 _TABLES = """
-select t.schemaname, t.tablename, t.attnames::text[],
-       array(select distinct c.relreplident::text from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid where p.isleaf),
+with published as (
+  select t.schemaname, t.tablename, t.attnames::text[] as columns, r.oid
+  from pg_publication_tables t
+  join pg_namespace n on n.nspname = t.schemaname join pg_class r on r.relnamespace = n.oid and r.relname = t.tablename
+  where t.pubname = %s
+), leaf as (
+  select p.oid as root, c.oid, c.relreplident
+  from published p join pg_class c on c.relkind = 'r' and (c.oid = p.oid or c.oid in (select relid from pg_partition_tree(p.oid)))
+)
+select schemaname, tablename, columns,
+       array(select distinct relreplident::text from leaf where root = p.oid),
        array(select distinct a.attname::text
-             from pg_partition_tree(r.oid) p join pg_class c on c.oid = p.relid and p.isleaf
-             join pg_index i on i.indrelid = c.oid and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end
-             join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey))
-from pg_publication_tables t
-join pg_namespace n on n.nspname = t.schemaname join pg_class r on r.relnamespace = n.oid and r.relname = t.tablename
-where t.pubname = %s order by 1, 2
+             from leaf join pg_index i on i.indrelid = leaf.oid and case relreplident when 'i' then i.indisreplident else i.indisprimary end
+             join pg_attribute a on a.attrelid = leaf.oid and a.attnum = any(i.indkey)
+             where root = p.oid)
+from published p order by 1, 2
 """
 
 
@@ -89,12 +98,8 @@ class Table:
 
 
 def source_of(settings: Settings) -> "Source":
-    """Raises SettingsError."""
-    if settings.source_url is None:
-        raise SettingsError(
-            "LAKEHOUSE_SOURCE_URL is not set", hint="name the source database: postgresql://debezium:secret@host:5432/megacity"
-        )
-    return Source(settings.source_url.get_secret_value(), settings.cdc_slot, settings.cdc_publication)
+    """The one of LAKEHOUSE_SOURCE_URL, or the one served on this machine. Raises BadInputError where there is neither."""
+    return Source(source_url(settings, REPLICATION), settings.cdc_slot, settings.cdc_publication)
 
 
 class Source:
@@ -152,6 +157,13 @@ class Source:
                 hint="run the migrations of the source database, or set LAKEHOUSE_CDC_PUBLICATION",
             )
         return tables, [f"{s}.{name}" for s, name, *_ in published if name not in known]
+
+    def mark(self) -> int:
+        """Write a mark into the log that Debezium will meet; returns a position before it, and behind all that is committed."""
+        with self.connect() as connection:
+            (before,) = connection.execute("select (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
+            connection.execute("select pg_logical_emit_message(false, 'lakehouse.mark', '')")
+        return before
 
     def drop_slot(self) -> None:
         """Absent is fine. Raises CommandFailedError where somebody reads from it."""

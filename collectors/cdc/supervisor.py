@@ -55,10 +55,11 @@ class Supervisor:
         self._metrics = Metrics(self._ledger)
         self._stop = threading.Event()
         self._concerns: set[str] = set()
+        self._polling_since: float | None = None  # an engine that makes its slot waits for transactions, however long they are
         self._epochs: deque[float] = deque(maxlen=_MOST_EPOCHS)
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises BusyError, SettingsError, IntegrityGapError."""
+        """Until SIGTERM or SIGINT. Raises BusyError, BadInputError, IntegrityGapError."""
         with _lock(self._home.cdc) as lock:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop.set())
@@ -121,17 +122,17 @@ class Supervisor:
             )
 
     def _one_engine(self, lock: int, port: int | None) -> int:
-        began = time.monotonic()
+        self._polling_since = None
         words = [sys.executable, "-m", "collectors.cdc.child"]
         child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, pass_fds=(lock,))
         threading.Thread(target=self._ready, args=(child, port), daemon=True).start()
         try:
-            next_look = began + _LOOK_S
+            next_look = time.monotonic() + _LOOK_S
             while child.poll() is None:
                 if self._stop.wait(0.05):
                     break
                 if time.monotonic() >= next_look:
-                    if not self._fine(child, time.monotonic() - began):
+                    if not self._fine(child):
                         break
                     next_look = time.monotonic() + _LOOK_S
             return _ended(child)
@@ -144,13 +145,15 @@ class Supervisor:
 
     def _ready(self, child: subprocess.Popen, port: int | None) -> None:
         if line := child.stdout.readline():
+            self._polling_since = time.monotonic()
             told = json.loads(line) | {"pid": os.getpid(), "engine_pid": json.loads(line)["pid"], "metrics_port": port}
             if self._ready_file:
                 write_file(self._ready_file, json.dumps(told).encode())
             print(json.dumps(told), flush=True)
 
-    def _fine(self, child: subprocess.Popen, age_s: float) -> bool:
+    def _fine(self, child: subprocess.Popen) -> bool:
         """Look at source and engine; False where the engine has to be ended."""
+        age_s = time.monotonic() - self._polling_since if self._polling_since else 0.0
         if min(self._ledger.silence_s(), age_s) > self._chosen.cdc_stall_seconds:
             self._ledger.alert("engine_stalled", "the engine was silent for too long, and was killed")
             _log.error("the engine is silent", seconds=round(self._ledger.silence_s()))
@@ -163,10 +166,11 @@ class Supervisor:
             _log.warning("the source does not answer", error=error)
             return True  # the engine will notice for itself
         self._metrics.sighting = sighting
-        found = {c.kind: c.detail for c in warnings(sighting, self._chosen.cdc_wal_alert_bytes, age_s > _SETTLED_S)}
+        standing = self._ledger.standing()
+        streams = standing.is_complete and age_s > _SETTLED_S
+        found = {c.kind: c.detail for c in warnings(sighting, self._chosen.cdc_wal_alert_bytes, streams)}
         for kind in ("wal_unreserved", "wal_growing", "slot_inactive"):
             self._concern(kind, found.get(kind, ""))
-        standing = self._ledger.standing()
         verdict = integrity.running(standing, sighting)
         if verdict.action == "resume" and not standing.wished:
             return True

@@ -11,6 +11,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from collectors.events.answers import Refusal
+from collectors.media.app import MEDIA_PATH
 
 MAX_HEAD_BYTES = 64 * 1024
 _MOST_AHEAD = 64
@@ -33,6 +34,7 @@ class Protocol(HttpToolsProtocol):
         self.due_at = self.loop.time() + self.within_s
         self._answering: RequestResponseCycle | None = None
         self._is_ending = False
+        self._is_upload = False
         self._is_in_head = False
         self._head_bytes = 0
 
@@ -59,6 +61,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self.due_at = self.loop.time() + self.within_s
         self._is_in_head = True
+        self._is_upload = False
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
@@ -69,12 +72,15 @@ class Protocol(HttpToolsProtocol):
             self._end_with(Refusal(400, "malformed_request", "too many requests sent ahead of their answers"))
         else:
             super().on_headers_complete()
+            self._is_upload = self.scope["path"].startswith(MEDIA_PATH)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
+        if self._is_upload:
+            self.due_at = self.loop.time() + self.within_s  # a video takes as long as it takes, while something comes
         if not self._is_over:
             super().on_body(body)
 
@@ -116,6 +122,9 @@ class Protocol(HttpToolsProtocol):
                 return
             answering.disconnected = True
             answering.message_event.set()
+        elif answering is not None and answering.more_body and not self._is_in_head:
+            self.transport.close()  # it was answered before it was whole, and is not answered twice
+            return
         answer = refusal.answer()
         headers = [
             (b"content-type", b"application/json"),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lakehouse import manual
-from lakehouse.contracts import catalogue, dbt, evolve
+from lakehouse.contracts import catalogue, dbt, evolve, live
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import ContractError
 
@@ -24,6 +24,7 @@ def generated(contracts: Registry, root: Path) -> dict[str, str]:
     """Path below the repository's root → the text that must be there. Raises ContractError on a breaking change."""
     released = root / "contracts" / "released.json"
     texts = {"contracts/released.json": released_text(contracts, released, root / "dbt_project" / "models")}
+    live.check_all(contracts)
     texts["docs/catalogue/README.md"] = catalogue.index_page(contracts)
     texts["docs/catalogue/vocabulary.md"] = catalogue.vocabulary_page(contracts)
     for contract in contracts:

@@ -37,6 +37,13 @@ def _measure(name: str, said: dict[str, Any]) -> Measure:
     return Measure(name, kind, None if of is True else of, when, keep)
 
 
+def check_all(contracts: "Registry") -> None:
+    """Every live contract, against its source. It is asked for where they are used or released, and not while contracts are
+    read: whoever breaks a stream is to hear first what that breaks. Raises ContractError."""
+    for contract in contracts:
+        check(contract, contracts)
+
+
 def check(contract: Contract, contracts: "Registry") -> None:
     """Raises ContractError where a live contract speaks of what is not there, or leaves a field without a measure."""
     live = contract.live

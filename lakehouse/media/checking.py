@@ -82,10 +82,15 @@ def check(
             if pid is not None:
                 referred.add(pid)
             answer.add(_fate(reference, pid, pid in known, contract, now, grace), pid or "")
+        owned = vault.keys({record.subject for pid, record in known.items() if pid not in referred})
         for pid, record in known.items():
-            if record.path not in there:
+            if pid in referred and record.path in there:
+                continue  # counted with its reference
+            if pid not in referred and record.subject not in owned:
+                answer.add("forgotten", pid)  # nobody can work out its name any more, and nobody can open it
+            elif record.path not in there:
                 answer.add("lost", pid)
-            elif pid not in referred:
+            else:
                 answer.add("waiting" if now - record.received_at < grace else "unreferenced", pid)
         found.append(answer)
     return found

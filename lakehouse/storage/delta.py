@@ -13,6 +13,7 @@ neither here nor from later rewrites, so that no pseudonym ends up in a log that
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -174,7 +175,7 @@ class DeltaTables:
                 )
         with self._alone(table):
             delta = self._open(table)
-            delta.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
+            delta.vacuum(math.ceil(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
             delta.update_incremental()
             delta.create_checkpoint()
             delta.cleanup_metadata()

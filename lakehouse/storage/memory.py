@@ -154,11 +154,7 @@ class MemoryTables:
         if self.counts(table, batch_id) is not None:
             return False
         commits = self.kept.get(table, [])
-        try:
-            pa.unify_schemas([rows.schema, *(c.rows.schema for c in commits)])
-        except pa.ArrowTypeError as error:
-            # Arrow names the column and both types, never a value.
-            raise ContractError(f"{table}: {error}", hint="a column keeps its type for ever; add a new one") from error
+        _unified(table, [rows.schema, *(c.rows.schema for c in commits)])
         self.kept[table] = [*commits, _Commit(batch_id, rows, dict(counts))]
         return True
 
@@ -201,7 +197,7 @@ class MemoryTables:
         before = [row for c in self.kept.get(table, ()) for row in c.rows.to_pylist()]
         all_rows = {row[key]: row for row in [*before, *rows.to_pylist()]}
         emptied = [_Commit(c.batch_id, c.rows.slice(0, 0), c.counts) for c in self.kept.get(table, ())]
-        schema = pa.unify_schemas([rows.schema, *(c.rows.schema for c in emptied)])
+        schema = _unified(table, [rows.schema, *(c.rows.schema for c in emptied)])
         counts = {**(emptied[-1].counts if emptied else {}), **seen}
         self.kept[table] = [*emptied, _Commit("", pa.Table.from_pylist(list(all_rows.values()), schema), counts)]
         return True
@@ -216,6 +212,14 @@ class MemoryTables:
 
     def days_changed_since(self, table: str, version: int) -> set[date]:
         return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows)}
+
+
+def _unified(table: str, schemas: Sequence[pa.Schema]) -> pa.Schema:
+    try:
+        return pa.unify_schemas(schemas)
+    except pa.ArrowTypeError as error:
+        # Arrow names the column and both types, never a value.
+        raise ContractError(f"{table}: {error}", hint="a column keeps its type for ever; add a new one") from error
 
 
 def _written(path: Path, rows: pa.Table) -> str:

@@ -42,7 +42,10 @@ class Summary:
         (folder / SUMMARY).write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def summarise(as_of: str, sent: dict, counted: Counts, compared: list[dict], seconds: dict[str, float], total_s: float) -> Summary:
+def summarise(
+    as_of: str, sent: dict, reconciled: dict, counted: Counts, compared: list[dict], seconds: dict[str, float], total_s: float
+) -> Summary:
+    compared = [*compared, _copied(reconciled)]
     truth = [_row(m["measure"], m["keys"], m["truth"], m["mart"], m["equal"]) for m in compared] + list(_fates(sent, counted))
     return Summary(as_of, sent, *map(dict, (counted.refined, counted.drift, counted.dead_letters)), counted.tables, truth, seconds, total_s)
 
@@ -55,6 +58,13 @@ def _fates(sent: dict, counted: Counts) -> Iterable[dict]:
         yield _counted(f"dead letters: {code}", sent["dead_letters"].get(code, 0), counted.dead_letters[code])
     for field in sorted(sent["unknown_fields"].keys() | counted.drift.keys()):
         yield _counted(f"drift: {field}", sent["unknown_fields"].get(field, 0), counted.drift[field])
+
+
+def _copied(reconciled: dict) -> dict:
+    """Every row of the source database beside the lake's current tables."""
+    differing = sum(number for counts in reconciled["tables"].values() for number in counts.values())
+    is_equal = not differing and not reconciled["tenants_differing"]
+    return _row("rows of the source, in clean", 1, reconciled["rows"], reconciled["rows"] - differing, is_equal)
 
 
 def _counted(measure: str, truth: int, mart: int) -> dict:
@@ -80,7 +90,7 @@ def _fate_table(summary: Summary) -> Table:
     table.add_row("sent over HTTP", _number(sent["sent"]), f"{sent['requests']:,} requests")
     table.add_row("accepted", _number(sent["accepted"]))
     table.add_row("rejected at the door", _number(sum(sent["rejected"].values())), _codes(sent["rejected"]))
-    table.add_row("rows put on the bus", _number(sum(sent["rows_published"].values())), "snapshots of the source's tables")
+    table.add_row("changes of the source", _number(sum(sent["rows_changed"].values())), "captured from PostgreSQL by Debezium")
     table.add_row("duplicates dropped", _number(refined.get("duplicates", 0)))
     table.add_row("dead letters", _number(sum(summary.dead_letters.values())), _codes(summary.dead_letters))
     table.add_row("sent late", _number(sent["late"]), "each is found under the day on which it happened")

@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -17,9 +18,9 @@ def demo(
 ) -> None:
     """Play MegaCity through the whole platform, and hold the marts against the truth.
 
-    A simulator sends events over HTTP to a real collector; a real Airflow run lands, refines, checks and models them;
-    the checked marts start a second run that brings features online. The closing table shows what became of every
-    record. The home (LAKEHOUSE_HOME, `var` by default) is kept for you to explore, and made anew by the next demo.
+    A simulator sends events over HTTP to a real collector, and writes the source's tables into a real PostgreSQL, from which
+    Debezium captures every change; a real Airflow run lands, refines, checks and models them; the checked marts start a second
+    run that brings features online. The closing table shows what became of every record. The home (LAKEHOUSE_HOME, `var` by default) is kept for you to explore, and made anew by the next demo.
 
     Ends with 0 only where every stage succeeded and every mart equals the truth; with 20 where one differs, and with 21
     where a stage failed: its last lines are shown then, and where its log lies.
@@ -42,14 +43,30 @@ def demo(
     did = prepare(day.home, scale, seed)
     day.console.print(f"[bold]MegaCity[/] at scale {scale:g}, seed {seed}; {did}", highlight=False, soft_wrap=True)
     day.logs.mkdir(parents=True)
-    with Background(day, "airflow", sys.executable, str(PROJECT / "deploy" / "airflow" / "local.py")) as airflow:
+    with Background(day, "airflow", sys.executable, str(PROJECT / "deploy" / "airflow" / "local.py")) as airflow, _source(day):
         sent = _send(day, scale, seed)
         _process(day, airflow)
-    _close(day, sent, began)
+        reconciled = _reconcile(day)
+    _close(day, sent, reconciled, began)
+
+
+@contextmanager
+def _source(day):
+    """The source database, and Debezium at its log, from before the first change until all of it is compared."""
+    from simulator.demo.processes import LAKEHOUSE, Background
+
+    with Background(day, "source", LAKEHOUSE, "source", "serve", "--port", "0") as source:
+        source.wait_until_ready(limit_s=120)
+        day.done("start of PostgreSQL", source.ready_after_s)
+        with Background(day, "cdc", LAKEHOUSE, "cdc", "run") as cdc:
+            cdc.wait_until_ready(limit_s=180)
+            day.done("start of Debezium", cdc.ready_after_s)
+            yield
 
 
 def _send(day, scale: float, seed: int) -> dict:
-    """The city's events, to a collector that runs for as long as they last and flushes when it is stopped.
+    """The city's events, to a collector that runs for as long as they last and flushes when it is stopped; its tables, into
+    the source database, until all of their changes are on the bus.
 
     Returns what `simulate --json` says of it.
     """
@@ -59,9 +76,22 @@ def _send(day, scale: float, seed: int) -> dict:
 
     with Background(day, "collector", LAKEHOUSE, "collect", "--port", "0") as collector:
         url = collector.wait_until_ready(limit_s=120)["address"]
-        sent = json.loads(run(day, "simulate", "--url", url, "--scale", str(scale), "--seed", str(seed), "--json", shows_progress=True))
+        words = ("--url", url, "--scale", str(scale), "--seed", str(seed), "--source", "--json")
+        sent = json.loads(run(day, "simulate", *words, shows_progress=True))
+        run(day, "cdc", "catch-up", stage="cdc catch-up")
         collector.stop()
     return sent
+
+
+def _reconcile(day) -> dict:
+    """Every row of the source against the current tables of the lake. Returns what `cdc reconcile --json` says of it."""
+    import json
+
+    from lakehouse.errors import IntegrityGapError
+    from simulator.demo.processes import run
+
+    words = ("reconcile", "--every-tenant", "--settle-s", "0", "--json")
+    return json.loads(run(day, "cdc", *words, stage="cdc reconcile", may_fail=IntegrityGapError.exit_code))
 
 
 def _process(day, server) -> None:
@@ -76,7 +106,7 @@ def _process(day, server) -> None:
     airflow.follow(SERVING, airflow.run_started_by_asset(SERVING, ASSET_LIMIT_S))
 
 
-def _close(day, sent: dict, began: float) -> None:
+def _close(day, sent: dict, reconciled: dict, began: float) -> None:
     """Compare, read back, count, show. Raises QualityGateError where anything differs from the truth."""
     import json
 
@@ -90,7 +120,7 @@ def _close(day, sent: dict, began: float) -> None:
 
     compared = json.loads(run(day, "compare", "--json", may_fail=QualityGateError.exit_code))
     compared += read_back(Home(day.home), lambda student: run(day, "features", "online", student, "--json"))
-    summary = summarise(day.as_of, sent, count(settings()), compared, day.seconds, round(time.monotonic() - began, 1))
+    summary = summarise(day.as_of, sent, reconciled, count(settings()), compared, day.seconds, round(time.monotonic() - began, 1))
     summary.write(day.logs)
     show(summary, day.home)
     if summary.differing:

@@ -51,13 +51,13 @@ class Day:
         self.console.print(f"    the whole log: {log}", markup=False, highlight=False, soft_wrap=True)
 
 
-def run(day: Day, *arguments: str, shows_progress: bool = False, may_fail: int = 0) -> str:
-    """Run `lakehouse <arguments>` to its end, a stage named after its verb; returns what it wrote to stdout.
+def run(day: Day, *arguments: str, stage: str = "", shows_progress: bool = False, may_fail: int = 0) -> str:
+    """Run `lakehouse <arguments>` to its end, a stage named after its verb unless `stage` is; returns what it wrote to stdout.
 
     `shows_progress` leaves stderr on the screen. Raises CommandFailedError, after the last lines of the log were shown,
     where it ends with anything but 0 or `may_fail`.
     """
-    stage = arguments[0]
+    stage = stage or arguments[0]
     log = day.logs / f"{stage}.log"
     began = time.monotonic()
     with log.open("w") as file:

@@ -196,6 +196,16 @@ def test_a_value_that_did_not_travel_is_the_one_before_also_where_that_comes_lat
     assert folding.folded(None, [last], [], SHAPE)["item_count"] is None
 
 
+def test_a_floor_takes_away_what_a_row_above_it_carries_from_below(tmp_path) -> None:
+    writer = Writer(tmp_path)
+    writer.history([change("a", "c", 1, 8, 0), change("a", "u", 1, 80, 1, unchanged=("item_count",))])
+    writer.advance()
+    assert writer.current()["a"]["item_count"] is not None
+    writer.floors([(1, 16)])
+    writer.advance()
+    assert (writer.current()["a"]["item_count"], writer.current()["a"]["is_deleted"]) == (None, False)
+
+
 def test_a_kill_between_history_and_current_is_made_good(tmp_path, monkeypatch) -> None:
     writer = Writer(tmp_path)
     writer.history([change("a", "c", 1, 8, 0), change("b", "c", 1, 80, 0)])

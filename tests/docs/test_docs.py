@@ -49,6 +49,8 @@ def test_every_setting_is_used() -> None:
         "quality",
         "simulator",
         "feature_repo",
+        "live",
+        "source_database",
         "deploy",
         "dags",
         "dbt_project",

@@ -17,21 +17,21 @@ import pytest
 from lakehouse.settings import settings
 
 _DURABLE = ("fsync", "replace", "link", "unlink")
-KINDS = ("in_hand", "dead_letters", "_commits", "_refined", "_waiting", "raw", "current", "clean", ".offsets")
+KINDS = ("in_hand", "_redrives", "dead_letters", "_commits", "_refined", "_waiting", "raw", "current", "clean", ".offsets")
 _SMALL = {"LAKEHOUSE_LAND_BATCH_EVENTS": "120", "LAKEHOUSE_REFINE_BATCH_ROWS": "250"}
 PRELOAD = ("beam_pipelines.ingest", "duckdb", "deltalake")
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload([*PRELOAD])
 
 
-def run(step: str, home: Path, die_at: int | None = None) -> list[str]:
-    """`lakehouse land`, `refine` or `ingest` in small batches. Returns its moments, of which die_at may be the number of one: what
-    kind of file is about to get its name then, or an empty text.
+def run(step: str | tuple[str, ...], home: Path, die_at: int | None = None, contracts: Path | None = None) -> list[str]:
+    """`lakehouse land`, `refine` or `ingest` in small batches, or another command by its words. Returns its moments, of which
+    die_at may be the number of one: what kind of file is about to get its name then, or an empty text.
 
     Raises AssertionError where the process ends in another way than it should.
     """
     receives, sends = processes.Pipe(duplex=False)
-    process = processes.Process(target=_run, args=(step, str(home), die_at, sends))
+    process = processes.Process(target=_run, args=(step, str(home), die_at, contracts, sends))
     process.start()
     sends.close()
     passed = receives.recv() if receives.poll(None) and die_at is None else []
@@ -43,11 +43,13 @@ def run(step: str, home: Path, die_at: int | None = None) -> list[str]:
     return passed
 
 
-def _run(step: str, home: str, die_at: int | None, moments) -> None:
+def _run(step: str | tuple[str, ...], home: str, die_at: int | None, contracts: Path | None, moments) -> None:
     from beam_pipelines import command, sources
+    from lakehouse.cli import app
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in ({"LAKEHOUSE_HOME": home} | _SMALL).items():
+        chosen = {"LAKEHOUSE_CONTRACTS": str(contracts)} if contracts else {}
+        for name, value in ({"LAKEHOUSE_HOME": home} | chosen | _SMALL).items():
             patch.setenv(name, value)
         settings.cache_clear()
         patch.setattr(sources, "_MESSAGES_AT_ONCE", 7)
@@ -55,7 +57,10 @@ def _run(step: str, home: str, die_at: int | None, moments) -> None:
         for name in _DURABLE:
             patch.setattr(os, name, counter.watch(getattr(os, name)))
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            getattr(command, step)(as_json=True, **({"once": True} if step == "ingest" else {}))
+            if isinstance(step, tuple):
+                app()(list(step), standalone_mode=False)
+            else:
+                getattr(command, step)(as_json=True, **({"once": True} if step == "ingest" else {}))
     moments.send(counter.passed)
 
 

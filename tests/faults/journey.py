@@ -184,7 +184,7 @@ class Sender:
         self.refused: Counter[object] = Counter()
         self._url = f"http://127.0.0.1:{journey.port}/v1/events"
         self._batch, self._pause_s, self._ago = batch, pause_s, ago
-        self._headers = {"Host": HOST, "Content-Type": "application/json"} | ({"Authorization": key} if key else {})
+        self._headers = {"Host": HOST, "Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._send_on, args=(n,), daemon=True) for n in range(threads)]
         for thread in self._threads:
@@ -220,7 +220,7 @@ class Sender:
         except httpx.TransportError as error:
             self.refused[type(error).__name__] += 1
             return False
-        assert status in (202, 503, 507), status
+        assert status in (202, 429, 503, 507), status
         self.refused[status] += status != 202
         return status == 202
 

@@ -134,6 +134,8 @@ def test_the_cdc_writer_that_is_killed_loses_and_doubles_nothing(tmp_path: Path,
         told = {row["exam_id"]: _told(row) for row in current}
         lost += sum(told.get(key) != row for key, row in expected.items())
         doubled += len(current) - len(told)
+        wrong = {key: (told.get(key), row) for key, row in expected.items() if told.get(key) != row}
+        assert not wrong, f"killed at moment {moment}: {wrong}"
         newest = {row["exam_id"]: row["op"] for row in sorted(history, key=folding.position)}
         live = {key for key, row in told.items() if not row["is_deleted"]}
         assert live == {key for key, op in newest.items() if op != "d"}, (

@@ -63,10 +63,12 @@ print(json.dumps({"refused": refused, "landed": json.loads(out)["landed"]["exam.
 """
 
 
-def test_full_in_the_middle_of_landing_and_free_again(tmp_path) -> None:
+def test_full_in_the_middle_of_landing_and_free_again(tmp_path, fault) -> None:
     lakehouse = f"LAKEHOUSE = {str(sys.executable).rpartition('/')[0] + '/lakehouse'!r}\n"
     found = run(lakehouse + ON_A_SMALL_DISK, tmp_path, *small_disk(tmp_path))
     for code, says_what_to_do, is_unexplained, said in found["refused"]:
         assert (code, says_what_to_do, is_unexplained) == (13, True, False), said
     assert found["published"] > 0
     assert (found["landed"], found["waiting"]) == (1000, 0)
+    lost, doubled = max(0, 1000 - found["landed"]), max(0, found["landed"] - 1000)
+    fault("disk full while landing, and freed", rounds=len(found["refused"]), sent=1000, lost=lost, doubled=doubled)

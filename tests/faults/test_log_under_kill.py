@@ -78,8 +78,8 @@ def sound(message) -> tuple[str, int]:
     return name.decode(), int(number)
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(40, marks=pytest.mark.long)])
-def test_killed_writers_lose_nothing_acknowledged_and_leave_nothing_torn(tmp_path, rounds):
+@pytest.mark.timeout(1800)
+def test_killed_writers_lose_nothing_acknowledged_and_leave_nothing_torn(tmp_path, rounds, fault):
     rng, writers, got = random.Random(rounds), [], []
     reader = LocalBus(tmp_path)  # reads all the while, so that it meets records in the making
     for turn in range(rounds):
@@ -101,17 +101,17 @@ def test_killed_writers_lose_nothing_acknowledged_and_leave_nothing_torn(tmp_pat
     acknowledged = set().union(*(w.acknowledged for w in writers))
     sent = set().union(*(w.sent for w in writers))
     assert len(acknowledged) >= 3 * rounds
-    assert acknowledged - set(got) == set()  # nothing lost
-    assert set(got) - sent == set()  # nothing invented
-    assert len(got) == len(set(got))  # a reader that was not killed sees each once
+    assert set(got) - sent == set()  # nothing invented; and a reader that was not killed sees each once
+    lost, doubled = len(acknowledged - set(got)), len(got) - len(set(got))
+    fault("kill -9 of the log's writers", rounds=rounds, sent=len(acknowledged), lost=lost, doubled=doubled)
     assert reader.damaged_bytes(TOPIC, "land") == 0
     reader.trim(TOPIC)
     assert list((tmp_path / TOPIC).glob("*.seg")) == []  # torn ends hold nothing up
     reader.close()
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.long)])
-def test_a_killed_reader_misses_nothing(tmp_path, rounds):
+@pytest.mark.timeout(1800)
+def test_a_killed_reader_misses_nothing(tmp_path, rounds, fault):
     rng, got, bus = random.Random(rounds), set(), LocalBus(tmp_path, segment_bytes=30_000)
     published, stop = set(), threading.Event()
 
@@ -138,8 +138,10 @@ def test_a_killed_reader_misses_nothing(tmp_path, rounds):
     stop.set()
     writer.join()
     rest = LocalBus(tmp_path)
-    left = {int(m.data[16:].split(b":")[1]) for m in rest.pull(TOPIC, "land", 1_000_000, 0.0)}
+    left = [int(m.data[16:].split(b":")[1]) for m in rest.pull(TOPIC, "land", 1_000_000, 0.0)]
     rest.close()
     bus.close()
     assert len(got) > rounds
-    assert got | left == published
+    assert got | set(left) <= published
+    lost, doubled = len(published - got - set(left)), len(left) - len(set(left))
+    fault("kill -9 of the log's reader", rounds=rounds, sent=len(published), lost=lost, doubled=doubled)

@@ -5,6 +5,7 @@ collector (a process, gcp profile) ─ journal ─▶ Pub/Sub ─▶ land, here 
 
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from beam_pipelines import sources
 from beam_pipelines.land import Land
 from beam_pipelines.running import run
+from lakehouse.access.caller import RateLimit, Scope
+from lakehouse.access.keys import Key
+from lakehouse.access.open import open_keys
 from lakehouse.contracts import registry
 from lakehouse.errors import LakehouseError
-from lakehouse.settings import settings
+from lakehouse.settings import Settings, settings
 from lakehouse.storage.gcp import PubSubBus
-from tests.access.giving import a_key
 from tests.beam.conftest import Lake
 from tests.conformance.emulators import PubSub, free_port
 from tests.faults.journey import CONTRACT, Journey, Outcome, Sender, compared
@@ -45,6 +48,21 @@ class Emulator:
         bus = PubSubBus(PROJECT)
         bus.make(CONTRACT, sources.SUBSCRIPTION)
         bus.close()
+
+
+def lake_on_this_machine() -> None:
+    """Only the bus is Google's here: uploads would go to the same lake that land and refine use."""
+    from collectors.media import app
+    from lakehouse.storage import open as storage
+
+    local = Settings(profile="local")
+    app.open_files, app.open_vault = lambda _: storage.open_files(local), lambda _: storage.open_vault(local)
+
+
+def a_key(store: str) -> str:
+    """A key for everything: outside the local profile nobody comes in without one."""
+    now, limit = datetime.now(UTC), RateLimit(events_per_s=100_000, bytes_per_s=100_000_000)
+    return open_keys(Settings(access_url=store)).create(Key("", "test", frozenset(Scope), None, None, limit, now, now + timedelta(hours=2)))
 
 
 def land(lake: Lake, times: int) -> None:
@@ -77,21 +95,22 @@ def test_killed_and_restarted_empty_under_load(home: Path, tmp_path: Path, fault
     turns = 8 if request.config.getoption("--full-faults") else 1
     folder = tmp_path / "pubsub"
     folder.mkdir()
-    lake, emulator = Lake(settings()), Emulator(folder)
+    lake, emulator, store = Lake(settings()), Emulator(folder), f"sqlite:///{home}/keys.sqlite"
     journey = Journey(
         home,
+        before=lake_on_this_machine,
         env={"PUBSUB_EMULATOR_HOST": f"127.0.0.1:{emulator.port}"},
         profile="gcp",
         gcp_project=PROJECT,
-        access_url=(access_url := f"sqlite:///{home}/keys.sqlite"),
-        collector_behind_tls=True,
         collector_journal_watch_seconds=0.3,
+        collector_behind_tls=True,
+        access_url=store,
     )
     try:
         emulator.start()
         emulator.make()
         journey.start("collector")
-        sender = Sender(journey, pause_s=0.05, key=a_key(access_url))
+        sender = Sender(journey, pause_s=0.05, key=a_key(store))
         for turn in range(turns):
             sender.wait_for(100)
             land(lake, 1)

@@ -67,12 +67,11 @@ def publish(home: Path, events: list[dict], at_once: int = 10) -> None:
     bus.close()
 
 
-def counter(home: Path, bus: Bus | None = None, vault: Vault | None = None, url: str | None = None) -> Counter:
+def counter(home: Path, bus: Bus, vault: Vault | None = None, metrics: CounterMetrics | None = None) -> Counter:
     settings = Settings(home=home)
-    store = LiveStore(connect(url or redis_url(settings)), WINDOW)
-    return Counter(
-        bus or LocalBus(home / "bus"), open_files(settings), vault or open_vault(settings), registry(), store, WINDOW, CounterMetrics()
-    )
+    store = LiveStore(connect(redis_url(settings)), WINDOW)
+    vault, metrics = vault or open_vault(settings), metrics or CounterMetrics()
+    return Counter(bus, open_files(settings), vault, registry(), store, WINDOW, metrics)
 
 
 def count_all(home: Path) -> None:

@@ -22,7 +22,7 @@ from lakehouse.storage.open import open_files, open_vault
 
 HOST = "my-ktube.com"
 USER = "learner.one"
-START_S = 60
+START_S = 120
 
 
 class Collector:

@@ -12,21 +12,29 @@ from beam_pipelines import replay
 from beam_pipelines import stores as opened_stores
 from beam_pipelines.sources import RawBatch
 from lakehouse.errors import CorruptError
+from lakehouse.settings import Settings
 from tests.beam.conftest import Lake
 from tests.replay.conftest import EXAM, LOGIN, NOW, erase, exam, lakehouse, listed, login, replayed, sent
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def filled(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three days of arrivals in several batches and refinements, with copies that arrived in another order than they were refined."""
+    lake = Lake(Settings(home=tmp_path_factory.mktemp("filled")))
     days = [NOW - 2 * DAY, NOW - DAY, NOW]
     copy = exam(1, received_at=NOW, score=11.0)
     sent(lake, EXAM, [copy, *(exam(n, user=f"u-{n % 5}", received_at=days[n % 3], score=float(n)) for n in range(2, 30))])
     # A copy of exam-00001 that arrived earlier, and was landed later: the one that was refined first stands.
     sent(lake, EXAM, [exam(1, received_at=NOW - DAY, score=99.0)], refine=False)
     sent(lake, EXAM, [exam(40, received_at=days[0]), exam(41, received_at=NOW, score=999), exam(1, received_at=NOW - 2 * DAY, score=98.0)])
+    return lake.settings.home
+
+
+@pytest.fixture
+def filled(base: Path, home: Path, lake: Lake) -> Lake:
+    shutil.copytree(base, home, dirs_exist_ok=True)
     return lake
 
 

@@ -1,24 +1,33 @@
 """Every failure is typed, counted and found again; and nobody sees what is inside without leaving a record of it."""
 
 import json
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from lakehouse.settings import settings
+from lakehouse import verdicts
+from lakehouse.settings import Settings, settings
 from tests.beam.conftest import Lake
 from tests.replay.conftest import EXAM, LOGIN, NOW, erase, exam, lakehouse, listed, login, sent
 
 WRONG_TYPE, UNKNOWN = {"user_id": 17}, {"nickname": "x"}
 
 
-@pytest.fixture
-def letters(lake: Lake) -> Lake:
-    """Three of auth.login.events by two reasons, one of exam.events, and two pieces that are no envelopes."""
-    day_before = NOW - timedelta(days=1)
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three letters of auth.login.events by two reasons, one of exam.events, and two pieces that are no envelopes."""
+    lake, day_before = Lake(Settings(home=tmp_path_factory.mktemp("letters"))), NOW - timedelta(days=1)
     sent(lake, LOGIN, [login(1), login(2, **WRONG_TYPE), login(3, **UNKNOWN), login(4, received_at=day_before, **UNKNOWN)])
     sent(lake, EXAM, [exam(1), exam(2, score=101)], b"no envelope", b'{"event_id": "kim@example.com"}')
-    return lake
+    return lake.settings.home
+
+
+@pytest.fixture
+def letters(base: Path, home: Path) -> Lake:
+    shutil.copytree(base, home, dirs_exist_ok=True)
+    return Lake(settings())
 
 
 @pytest.mark.parametrize(
@@ -125,3 +134,9 @@ def test_what_is_not_there_is_said(lake: Lake) -> None:
     assert "no dead letter is named" in lakehouse("deadletters", "show", "nothing", code=11)
     assert "is no moment" in lakehouse("deadletters", "list", "--from", "yesterday", code=11)
     lakehouse("deadletters", "list", "--contract", "no.such", code=10)
+
+
+def test_the_page_for_who_is_on_call_knows_every_reason(root: Path) -> None:
+    page = (root / "docs" / "on_call" / "dead_letters.md").read_text(encoding="utf-8")
+    of_the_door_alone = {verdicts.EMPTY, verdicts.FORBIDDEN_ORG}
+    assert [code for code in verdicts.CODES if f"| `{code}` |" not in page and code not in of_the_door_alone] == []

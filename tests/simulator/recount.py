@@ -16,6 +16,8 @@ from lakehouse.business_day import business_day
 from lakehouse.contracts import registry
 
 ZONE_OF = {zone.site_host: zone.zone_id for zone in registry().zones}
+PRACTICE = ("kzone.voice.events", "kzone.motion.events", "creator.video.events", "consent.events")
+ACTIVITY = ("web.behaviour.events", "auth.login.events", "exam.events", "ai.usage.events")  # what the vocabulary's activity_count counts
 STEPS = ("page_view", "signup", "mission_complete", "add_to_cart", "purchase")
 
 
@@ -31,7 +33,9 @@ class Recount:
         self.activities = [
             (zone, day, payload["user_id"], contract, payload)
             for zone, contract, payload, day in self.events
-            if "user_id" in payload and (contract != "auth.login.events" or payload["event_type"] == "login_succeeded")
+            if contract in ACTIVITY
+            and "user_id" in payload
+            and (contract != "auth.login.events" or payload["event_type"] == "login_succeeded")
         ]
 
     def clean_rows(self) -> dict:
@@ -130,6 +134,20 @@ class Recount:
                 contracts["auth.login.events"], contracts["exam.events"], contracts["ai.usage.events"],
             )  # fmt: skip
         return out
+
+    def practice_by_type(self) -> dict:
+        groups = defaultdict(list)
+        for _, contract, payload, day in self.events:
+            if contract in PRACTICE:
+                groups[contract, day, payload["event_type"]].append(payload)
+        return {
+            key: (
+                len(some),
+                sum(p.get("duration_ms", 0) for p in some),
+                sum(round(100 * p.get("accuracy_score", p.get("similarity_score", 0))) for p in some),
+            )
+            for key, some in groups.items()
+        }
 
     def fact_rows(self) -> dict:
         sittings = self.sittings()

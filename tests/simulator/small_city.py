@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from simulator import truth
 from simulator.city import City
+from simulator.media import MediaUpload
 from simulator.requests import Request
 from simulator.run import Simulation
 from simulator.snapshot import Row
@@ -25,6 +26,7 @@ class Sent:
     requests: list[Request]
     rows: list[Row]
     messages: list
+    uploads: list[MediaUpload]
     truth: dict[str, pa.Table]
 
 
@@ -37,6 +39,7 @@ def sent(city: City) -> Sent:
         [request for step in steps for request in step.requests],
         [row for step in steps for row in step.rows],
         [message for step in steps for message in step.messages],
+        [upload for step in steps for upload in step.uploads],
         truth.tables(city, simulation.ledger),
     )
 

@@ -19,6 +19,7 @@ def fingerprint(everything: Sent) -> dict[str, str]:
         "requests": digest(r.host.encode() + r.body for r in everything.requests),
         "rows": digest(row.line(NOW) for row in everything.rows),
         "messages": digest(m.encoded(NOW) for m in everything.messages),
+        "uploads": digest(f"{u.host} {u.media_id} {u.user_id} {u.org_id}".encode() + u.data for u in everything.uploads),
         "truth": digest(repr(t.to_pylist()).encode() for t in everything.truth.values()),
     }
 

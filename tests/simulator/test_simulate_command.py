@@ -116,6 +116,12 @@ def test_everything_arrives_and_twice_is_the_same(home: Path, port: int, collect
     assert {event_id for _, event_id in arrived.keys() - good - rows} <= {event_id for _, event_id in bad}
     assert sum(arrived[key] for key in good) == told["accepted"] + told["duplicates_past_the_door"]
 
+    uploaded = Counter(u.kind for u in everything.uploads)
+    assert (
+        told["media_objects"] == uploaded
+        and len(list((Home(home).lake / "kzone" / "raw" / "media" / "_records").rglob("*.json"))) == uploaded.total()
+    )
+
     kept = truths(home)
     again = simulate(port)
     assert again.returncode == 0, again.stderr

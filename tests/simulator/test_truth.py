@@ -7,7 +7,7 @@ from small_city import Sent
 from lakehouse.contracts import registry
 from simulator.comparing import comparable
 
-KEYS = {"logins_by_type": 3, "engagement_by_zone": 2, "fact_rows": 1, "clean_rows": 2}
+KEYS = {"logins_by_type": 3, "engagement_by_zone": 2, "fact_rows": 1, "clean_rows": 2, "practice_by_type": 3}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,7 @@ def by_key(small: Sent, name: str) -> dict:
         "engagement_by_zone",
         "fact_rows",
         "clean_rows",
+        "practice_by_type",
     ],
 )
 def test_a_slow_recount_finds_the_same(name: str, small: Sent, recount: Recount):
