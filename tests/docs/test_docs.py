@@ -43,6 +43,7 @@ def test_every_setting_is_used() -> None:
 
     folders = (
         "lakehouse",
+        "live",
         "collectors",
         "beam_pipelines",
         "quality",
