@@ -174,7 +174,7 @@ def answers(said: bytes) -> list[tuple[int, dict]]:
     while said:
         head, _, rest = said.partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
-        if status != 100:
+        if status not in (100, 204):  # 204 answers a preflight, which has nothing to say
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             assert b"content-type: application/json" in head.lower(), head
             if len(rest) >= length:  # less: the connection was cut in mid-answer, which is no answer
