@@ -21,7 +21,7 @@ from live.counter import Counter
 from live.metrics import CounterMetrics
 from live.redis_server import redis_url
 from live.store import LiveStore, connect
-from tests.live.recount import Event, recount, window_start
+from tests.live.live_recount import Event, recount, window_start
 
 TOPIC = "exam.events"
 WINDOW = 60

@@ -5,8 +5,9 @@ import socket
 import time
 
 import pytest
-from conftest import Running, arrived
 from sample_events import HOST, started, text
+
+from tests.collectors.conftest import Running, arrived
 
 CONNECTIONS = 20
 
