@@ -27,9 +27,10 @@ ENDED_BY_FLOOR = "floor."
 _NOT_CURRENT = frozenset({"event_key", "dt", "unchanged_fields"})
 _POSITION = ("op", "changed_at", "source_lsn", "source_epoch")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RANK_AT_ONE_LSN = {"r": 0, "d": 1}
 _LAST_LSN = 2**63 - 1
 Row = dict[str, Any]
-Position = tuple[int, int, bool, int, str]
+Position = tuple[int, int, int, int, str]
 Place = tuple[int, int]
 
 
@@ -68,9 +69,10 @@ def shape(contract: Contract, words: Mapping[str, Field]) -> Shape:
 
 def position(row: Row) -> Position:
     """What is newer: by epoch and LSN; at one LSN a photograph is older than any change, since it shows what the changes
-    that begin there began with; then by time and, so that it is always the same, by event_id."""
+    that begin there began with, and a deletion older than the row that it makes way for, where one UPDATE moves a row; then
+    by time and, so that it is always the same, by event_id."""
     at = (row["changed_at"] - _EPOCH) // timedelta(microseconds=1)
-    return row["source_epoch"] or 0, row["source_lsn"], row["op"] != "r", at, row["event_id"]
+    return row["source_epoch"] or 0, row["source_lsn"], _RANK_AT_ONE_LSN.get(row["op"], 2), at, row["event_id"]
 
 
 def folded(state: Row | None, changes: Sequence[Row], floors: Sequence[Floor], of: Shape) -> Row:

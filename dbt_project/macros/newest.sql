@@ -3,8 +3,9 @@
   adds what changed. Deletions stay, so that an older change that comes late cannot bring a deleted row back.
 
   Newest is by source_epoch and source_lsn (0 where a row is from before the source had epochs), at one place a snapshot
-  before any change, then by changed_at and event_id: the same whatever the order of arrival, and the order in which
-  beam_pipelines/folding.py folds. For what a floor takes away the history has a delete.
+  before any change and a deletion before the row that it makes way for, then by changed_at and event_id: the same whatever
+  the order of arrival, and the order in which beam_pipelines/folding.py folds. For what a floor takes away the history has a
+  delete.
 #}
 {% macro newest_changes(staging, key, clock) %}
 with changes as (
@@ -43,7 +44,7 @@ select * from newest
 {# What a change is ordered by, most important first. #}
 {% macro position_of(row) %}
   {{ return([
-    'coalesce(' ~ row ~ '.source_epoch, 0)', row ~ '.source_lsn', "case when " ~ row ~ ".op = 'r' then 0 else 1 end",
+    'coalesce(' ~ row ~ '.source_epoch, 0)', row ~ '.source_lsn', "case " ~ row ~ ".op when 'r' then 0 when 'd' then 1 else 2 end",
     row ~ '.changed_at', row ~ '.event_id',
   ]) }}
 {% endmacro %}

@@ -172,6 +172,7 @@ def test_on_disk_too_and_the_history_says_of_every_row_whether_it_lives(tmp_path
         ("an epoch outweighs any position before it", [("u", 2, 8, 0), ("u", 1, 800, 5)], [], "a.2.8"),
         ("no epoch is the first one", [("r", None, 0, 0), ("u", 0, 8, 0)], [], "a.0.8"),
         ("a photograph of where a change begins does not show the change", [("u", 1, 8, 0), ("r", 1, 8, 9)], [], "a.1.8.u"),
+        ("a row that one UPDATE moves to another partition stays", [("c", 1, 8, 0), ("d", 1, 16, 9), ("c", 1, 16, 1)], [], "a.1.16.c"),
         ("a delete is no row", [("c", 1, 8, 0), ("d", 1, 16, 1)], [], None),
         ("nor does what is older bring it back", [("d", 1, 16, 1), ("u", 1, 8, 0)], [], None),
         ("a floor takes what is below it", [("u", 1, 8, 0)], [(1, 16)], None),
