@@ -1,7 +1,7 @@
 """The live server as an ASGI application.
 
     WebSocket /v1/live ─▶ session.py     GET /v1/live/{view} ─▶ a snapshot     GET /v1/live ─▶ the views
-    GET /healthz /readyz /metrics        GET / ─▶ a page that draws an organization's exams
+    GET /healthz /readyz /metrics
 
 Tokens travel in headers and messages, never in an address: addresses are logged.
 """
