@@ -10,7 +10,18 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-BENCHES = ("refine", "collector", "collector_steady", "growth", "freshness", "event_keys", "live", "cdc", "online_features")
+BENCHES = (
+    "refine",
+    "collector",
+    "collector_steady",
+    "growth",
+    "freshness",
+    "event_keys",
+    "live",
+    "cdc",
+    "cdc_freshness",
+    "online_features",
+)
 
 
 def main(names: list[str]) -> int:

@@ -22,7 +22,7 @@ from source_database.server import Server
 
 BIG, SMALL, SMALL_SIZE = 100_000, 100_000, 10
 _TURNS = ("ours", "alone", "alone", "ours")
-_SCHEMA = """
+SCHEMA = """
 create table responses (response_id text primary key, attempt_id text not null, item_id text not null, user_id text not null,
     response_index integer not null, is_correct boolean not null, response_time_ms bigint, responded_at timestamptz not null,
     zone_id text not null, org_id integer, updated_at timestamptz not null);
@@ -37,7 +37,7 @@ insert into responses select 'r-' || n, 'attempt-' || n / 20, 'item-' || n %% 50
 def rows() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-cdc-") as folder, Server(Path(folder) / "source") as server:
         with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(_SCHEMA)
+            connection.execute(SCHEMA)
         homes = [_captured(server, Path(folder), n) for n, _ in enumerate(_TURNS)]
         _change(server)
         drains = [(mode, _drain(environment, mode)) for mode, environment in zip(_TURNS, homes)]

@@ -33,16 +33,16 @@ _LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 _SETTLED_S = 60.0
 
 
-def seen_in_clean(home: Path) -> dict[str, float]:
-    """event_id → when the commit that brought it was made, in seconds since 1970."""
-    contract = registry().get(_CONTRACT)
+def seen_in_clean(home: Path, contract_id: str = _CONTRACT, key: str = "event_id") -> dict[str, float]:
+    """What `key` says of each row → when the commit that brought it was made, in seconds since 1970."""
+    contract = registry().get(contract_id)
     table = Home(home).lake / places.clean_table(contract.domain, contract.table)
     seen: dict[str, float] = {}
     for commit in sorted((table / "_delta_log").glob("*.json")):
         actions = [json.loads(line) for line in commit.read_text().splitlines()]
         made_ms = next((a["commitInfo"]["timestamp"] for a in actions if "commitInfo" in a), 0)
         for added in (a["add"]["path"] for a in actions if "add" in a and a["add"]["dataChange"]):
-            ids = pq.read_table(table / added, columns=["event_id"], partitioning=None)["event_id"].to_pylist()
+            ids = pq.read_table(table / added, columns=[key], partitioning=None)[key].to_pylist()
             seen |= dict.fromkeys(ids, made_ms / 1000)
     return seen
 
@@ -73,19 +73,19 @@ def rows(seconds: float = SECONDS) -> list[Row]:
 def _told(name: str, ages: list[tuple[float, float]], seconds: float) -> Iterator[Row]:
     note = f"{len(ages):,} events, {PER_SECOND}/s for {seconds:.0f} s; none lost"
     began = min(at for at, _ in ages)
-    p50, p99 = _quantile([age for _, age in ages], 50), _quantile([age for _, age in ages], 99)
+    p50, p99 = quantile([age for _, age in ages], 50), quantile([age for _, age in ages], 99)
     yield Row(f"accepted to readable in {name}, p50", p50, unit="s", note=note)
     yield Row(f"accepted to readable in {name}, p99", p99, 5.0, unit="s", at_most=True)
     thirds = [[age for at, age in ages if third * seconds / 3 <= at - began < (third + 1) * seconds / 3] for third in range(3)]
-    said = ", ".join(f"{_quantile(third, 50):.2f}" for third in thirds)
+    said = ", ".join(f"{quantile(third, 50):.2f}" for third in thirds)
     yield Row(
         f"{name}, p50 of the last third over the first",
-        _quantile(thirds[2], 50) / _quantile(thirds[0], 50),
+        quantile(thirds[2], 50) / quantile(thirds[0], 50),
         note=f"p50 of the thirds: {said} s",
     )
 
 
-def _quantile(values: list[float], percent: int) -> float:
+def quantile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100)[percent - 1]
 
 
@@ -122,7 +122,7 @@ def _wait_until_seen(home: Path, events: int) -> None:
 
 @contextmanager
 def _collector(home: Path) -> Iterator[str]:
-    with _running(home, "collect", "--port", "0", stdout=subprocess.PIPE) as process:
+    with running(home, "collect", "--port", "0", stdout=subprocess.PIPE) as process:
         yield json.loads(process.stdout.readline())["address"]
 
 
@@ -138,7 +138,7 @@ def _ingesting(home: Path) -> Iterator[subprocess.Popen]:
     lines = [door.admit(body, "univprep", datetime.now(UTC)) for body in bodies(1)]
     bus.publish(_CONTRACT, pack([line.line for line in lines if isinstance(line, Admitted)]))
     bus.close()
-    with _running(home, "ingest", "--layer", "stream") as process:
+    with running(home, "ingest", "--layer", "stream") as process:
         until = time.monotonic() + _SETTLED_S
         while not seen_in_clean(home) and time.monotonic() < until:
             time.sleep(0.2)
@@ -146,8 +146,8 @@ def _ingesting(home: Path) -> Iterator[subprocess.Popen]:
 
 
 @contextmanager
-def _running(home: Path, *words: str, stdout=subprocess.DEVNULL) -> Iterator[subprocess.Popen]:
-    environment = child_environment(LAKEHOUSE_HOME=str(home))
+def running(home: Path, *words: str, stdout=subprocess.DEVNULL, **env: str) -> Iterator[subprocess.Popen]:
+    environment = child_environment(LAKEHOUSE_HOME=str(home), **env)
     process = subprocess.Popen([_LAKEHOUSE, *words], stdout=stdout, stderr=subprocess.DEVNULL, env=environment, text=True)
     try:
         yield process

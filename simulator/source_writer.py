@@ -48,6 +48,7 @@ class SourceWriter:
         self.changes: Counter[tuple[str, int]] = Counter()
         self.rows: Counter[tuple[str, int]] = Counter()
         self.is_captured = False
+        self._closed = 0
         self._new_from = city.people.first_new
         self._movers = standing.movers(city)
 
@@ -77,8 +78,8 @@ class SourceWriter:
         return self.changes if self.is_captured else self.rows
 
     def told(self) -> dict[str, int]:
-        """Contract → changes on the simulated days, for the closing table."""
-        by_contract: Counter[str] = Counter()
+        """Contract → changes, for the closing table; the accounts that were closed among them, though a deletion happens today."""
+        by_contract: Counter[str] = Counter({"source.users": self._closed})
         for (contract, _), count in self.changes.items():
             by_contract[contract] += count
         return dict(sorted(by_contract.items()))
@@ -104,8 +105,9 @@ class SourceWriter:
     def end(self) -> None:
         """The rest of the changes, and the accounts that are closed."""
         self._move(moment(self._city.calendar.end_ms))
+        leavers = [row[3] for row in standing.leavers(self._city).rows]
         with self._durable():
-            self._connection.execute("delete from users where user_id = any(%s)", ([row[3] for row in standing.leavers(self._city).rows],))
+            self._closed = self._connection.execute("delete from users where user_id = any(%s)", (leavers,)).rowcount
 
     def _sign_ups(self, part: Slice) -> None:
         until = int(part.visits.user[part.visits.signs_up].max(initial=self._new_from - 1)) + 1

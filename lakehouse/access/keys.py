@@ -8,6 +8,7 @@ The secret has 256 random bits, so that a plain digest is enough: there is nothi
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from lakehouse.storage.sql import create_tables
 
 PREFIX = "mck_"
 _ID_BYTES, _SECRET_BYTES = 8, 32
+_KEY_ID = re.compile(rf"[0-9a-f]{{{2 * _ID_BYTES}}}")
 
 
 class _Utc(sa.TypeDecorator):
@@ -96,8 +98,11 @@ class KeyStore:
 
     def find(self, shown: str, now: datetime) -> Key | None:
         """The key that was shown as this; None where there is none, or it is revoked or has expired."""
+        key_id = key_id_of(shown)
+        if not _KEY_ID.fullmatch(key_id):
+            return None  # a stranger may show anything, and PostgreSQL does not take a NUL even in a question
         with self._engine.connect() as db:
-            row = db.execute(sa.select(_key).where(_key.c.key_id == key_id_of(shown))).one_or_none()
+            row = db.execute(sa.select(_key).where(_key.c.key_id == key_id)).one_or_none()
         if row is None or not hmac.compare_digest(row.digest, _digest(shown)):
             return None
         key = _read(row)

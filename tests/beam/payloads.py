@@ -11,7 +11,7 @@ from lakehouse.contracts.model import MAX_TEXT, Contract, Field
 NOW = datetime(2026, 3, 2, 3, 4, 5, 678901, tzinfo=UTC)
 _LETTERS = "abcXYZ0189_.-"
 WORDS = ("", "a", "Kim", "김민수", "émile", "😀", 'say "hi"', "back\\slash", "tab\there", "/slash/", "nan", ",]", "x: inf, }", "1e5")
-_PATTERNED = {"price_currency": "KRW", "country_code": "KR"}
+_PATTERNED = {"price_currency": "KRW", "country_code": "KR", "language_code": "ko", "media_id": "4d0c7e0a-6f0e_4C55"}
 
 
 def good(contract: Contract, random: Random, decimals: int = 8, optional: float = 0.5) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from simulator.demo.counts import Counts
 from simulator.demo.processes import Background, Day, run
 
 SENT = {"duplicates": 3, "duplicates_past_the_door": 1, "dead_letters": {"wrong_type": 2}, "unknown_fields": {"ab_variant": 5}}
+EQUAL = {"rows": 9, "tenants_differing": 0, "tables": {}}
 
 
 @pytest.fixture
@@ -86,5 +87,5 @@ def test_a_tasks_log_gives_the_commands_lines_and_the_reason(tmp_path: Path) -> 
 def test_every_figure_that_differs_is_named(dropped: int, letters: dict, drift: dict, mart_equal: bool, differing: list[str]) -> None:
     counted = Counts(Counter(duplicates=dropped), Counter(drift), Counter(letters), {})
     compared = [{"measure": "mart.dau", "keys": 1, "truth": 1, "mart": 1, "equal": mart_equal}]
-    summary = summarise("2025-11-23", SENT, counted, compared, {}, 1.0)
+    summary = summarise("2025-11-23", SENT, EQUAL, counted, compared, {}, 1.0)
     assert sorted(summary.differing) == differing

@@ -21,7 +21,7 @@ from live.store import connect
 from tests.faults import dying
 from tests.live import town as t
 from tests.live.processes import Subscriber, running
-from tests.live.test_serving import of_tenant, ordered
+from tests.live.test_live_serving import of_tenant, ordered
 
 pytestmark = pytest.mark.timeout(900)
 

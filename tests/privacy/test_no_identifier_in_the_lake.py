@@ -49,7 +49,7 @@ def harmless(field: Field):
     if field.name == "language_code":
         return "ko"
     return {
-        "text": KEPT.decode(),
+        "text": KEPT.decode()[: field.max_length],
         "integer": 1,
         "float": 1.0,
         "decimal": 1,
