@@ -135,6 +135,7 @@ def test_slot_lost(city: City, fault, rounds: int) -> None:
     assert city.alerts().count("slot_missing") == _fast(rounds)
 
 
+@pytest.mark.long  # `make faults` runs it; two snapshots of everything take a minute or two
 def test_slot_made_anew_behind_our_back(city: City, fault) -> None:
     """A slot of the same name is there, and starts after what was written meanwhile: made while nothing ran, and made in the
     moment in which the supervisor takes it for missing and an engine is about to make it."""
@@ -157,6 +158,7 @@ def test_slot_made_anew_behind_our_back(city: City, fault) -> None:
     assert "slot_moved" in city.alerts()
 
 
+@pytest.mark.long  # `make faults` runs it; two snapshots of everything take a minute or two
 def test_migrated_in_mid_stream(city: City, fault, tmp_path: Path) -> None:
     """Another cluster, with a shorter log, takes the address; what was deleted on the way is deleted downstream."""
     with city.writer() as writer:
