@@ -6,7 +6,7 @@ message ─▶ EnvelopeReader ─▶ envelopes ─▶ Judge ─▶ pseudonyms �
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakehouse.contracts.model import Contract
@@ -53,10 +53,10 @@ class RecordReader:
         """What of these counts, from `oldest_minute` on."""
         read, good = Read(), []
         for e in envelopes:
-            payload = self._judge.judge(e.payload, e.received_at)
+            payload = self._judge.judge(e.payload, e.received_at, e.clock_skew_ms)
             if isinstance(payload, Rejection):
                 read.invalid += 1
-            elif self._judge.time_of(payload).timestamp() < oldest_minute * 60:
+            elif self._time(e, payload).timestamp() < oldest_minute * 60:
                 read.too_old += 1
             else:
                 good.append((e, payload))
@@ -69,13 +69,19 @@ class RecordReader:
                 read.forgotten += 1  # the vault answers for nobody who was erased
                 continue
             values |= {becomes: pid for becomes, (_, pid) in about.items()}
-            read.records.append(record(e.event_id, self._judge.time_of(payload), values))
+            read.records.append(record(e.event_id, self._time(e, payload), values))
         return read
+
+    def _time(self, e: Envelope, payload: Any) -> datetime:
+        """When it happened, corrected as refine corrects it."""
+        return self._judge.time_of(payload) + timedelta(milliseconds=e.clock_skew_ms or 0)
 
     def _values(self, e: Envelope, payload: Any) -> dict[str, Any]:
         """event_type is the tag of its struct, and not an attribute."""
         values = {name: getattr(payload, name) for name in self._kept}
         values |= {name: values[name].astimezone(UTC) for name in self._times if values[name] is not None}
+        if self.contract.event_time in values:
+            values[self.contract.event_time] = self._time(e, payload).astimezone(UTC)
         return values | {"zone_id": e.zone_id, "org_id": e.org_id, "event_type": payload.__struct_config__.tag}
 
 

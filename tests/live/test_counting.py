@@ -53,6 +53,15 @@ def test_shuffled_split_and_repeated_deliveries_give_the_recount(town: Path, cli
     assert t.shown(client, right) == right
 
 
+def test_events_of_a_clock_that_is_behind_count_in_the_minute_of_ours(town: Path, client: redis.Redis) -> None:
+    behind, events = timedelta(minutes=20), t.sittings(Random(6), 40)
+    by_its_clock = [e | {"payload": e["payload"] | {"occurred_at": e["payload"]["occurred_at"] - behind}} for e in events]
+    t.publish(town, by_its_clock, skew_ms=int(behind.total_seconds() * 1_000))
+    t.count_all(town)
+    right = t.expected(events, open_vault(Settings(home=town)))
+    assert t.shown(client, right) == right
+
+
 def test_a_resent_event_counts_once_although_its_time_was_corrected(town: Path, client: redis.Redis) -> None:
     """An event_id is the event: what comes second under it does not count, in whatever minute it claims to be."""
     first = t.sittings(Random(3), 1)[0]

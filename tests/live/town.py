@@ -48,21 +48,21 @@ def sittings(random: Random, count: int, minutes: int = 30, zones=("univprep", "
     return [e for e in events if e["payload"]["occurred_at"] <= now + timedelta(minutes=5)]
 
 
-def lines(events: list[dict]) -> list[bytes]:
+def lines(events: list[dict], skew_ms: int | None = None) -> list[bytes]:
     """As the collector would put them on the bus. Raises AssertionError where the door refuses one."""
     made, now = [], datetime.now(UTC)
     for e in events:
         payload = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in e["payload"].items() if v is not None}
         event = {"event_id": e["event_id"], "contract": TOPIC, "org_id": e["org_id"], "payload": payload}
-        admitted = door("test").admit(json.dumps({k: v for k, v in event.items() if v is not None}).encode(), e["zone_id"], now)
+        admitted = door("test").admit(json.dumps({k: v for k, v in event.items() if v is not None}).encode(), e["zone_id"], now, skew_ms)
         assert isinstance(admitted, Admitted), admitted
         made.append(admitted.line)
     return made
 
 
-def publish(home: Path, events: list[dict], at_once: int = 10) -> None:
+def publish(home: Path, events: list[dict], at_once: int = 10, skew_ms: int | None = None) -> None:
     bus = LocalBus(home / "bus")
-    made = lines(events)
+    made = lines(events, skew_ms)
     bus.publish(TOPIC, [m for start in range(0, len(made), at_once) for m in pack(made[start : start + at_once])])
     bus.close()
 
