@@ -56,6 +56,7 @@ def harmless(field: Field):
         "boolean": True,
         "timestamp": NOW.isoformat(),
         "date": "2020-01-01",
+        "text_list": [],
     }[field.type]
 
 
