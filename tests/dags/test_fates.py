@@ -23,8 +23,11 @@ FATES = {
     13: AGAIN,  # not durable: the disk may have room again
     14: AT_ONCE,  # corrupt
     15: AT_ONCE,  # key gone
+    16: AT_ONCE,  # denied
+    17: AGAIN,  # who asks cannot be known just now
     20: AT_ONCE,  # a closed gate
     21: AGAIN,  # a program that we started ended badly
+    22: AT_ONCE,  # the copy is not the source
     137: AGAIN,  # killed
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from lakehouse.business_day import business_day
@@ -117,5 +118,8 @@ def exported(home: Path) -> dict[str, bytes]:
 
 def _csv(table: pa.Table) -> bytes:
     out = io.BytesIO()
+    for at, name in enumerate(table.column_names):
+        if pa.types.is_list(table.schema.field(name).type):
+            table = table.set_column(at, name, pc.binary_join(table[name], "|"))
     pa_csv.write_csv(table, out)
     return out.getvalue()
