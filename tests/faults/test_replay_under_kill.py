@@ -15,7 +15,7 @@ from tests.faults import dying
 from tests.replay.conftest import EXAM, exam, login, sent
 
 GOOD, MENDED, HOPELESS, UNREADABLE = range(0, 20), range(20, 40), range(40, 45), range(45, 55)
-KINDS = {"in_hand", "raw", "_commits", "clean", "_refined", "_redrives"}
+KINDS = {"in_hand", "raw", "_commits", "_waiting", "clean", "_refined", "_redrives"}
 
 
 def widened(contracts: Path, root: Path) -> Path:
