@@ -1,7 +1,7 @@
 """Google's own analyzer and reference evaluator for BigQuery SQL (the zetasql wheel), without the wait.
 
 The wheel holds WebAssembly; compiling it takes most of a minute and a gigabyte, loading the compiled module two seconds.
-So the compiled module is kept in var/cache, under the versions that made it.
+So the compiled module is kept in .tools/cache, under the versions that made it.
 """
 
 import os
@@ -16,7 +16,7 @@ from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder, c
 from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
-_CACHE = Path(__file__).resolve().parents[2] / "var" / "cache"
+_CACHE = Path(__file__).resolve().parents[2] / ".tools" / "cache"
 KINDS = {
     "STRING": TypeKind.TYPE_STRING,
     "INT64": TypeKind.TYPE_INT64,
