@@ -101,22 +101,18 @@ def serve(
     require("starlette", "live")
     from lakehouse.access.open import open_gate
     from lakehouse.contracts import registry
+    from lakehouse.listening import listen
     from lakehouse.storage.open import open_vault
     from live.app import Live
     from live.redis_server import redis_url
-    from live.server import listen, require_encryption
+    from live.server import BACKLOG, require_encryption
     from live.server import serve as run
 
     chosen = settings()
     host, port = host or chosen.live_host, chosen.live_port if port is None else port
     require_encryption(chosen)
     live = Live(chosen, registry(), open_gate(chosen), open_vault(chosen), redis_url(chosen))
-    try:
-        listening = listen(host, port)
-    except OSError as error:
-        raise BadInputError(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port; 0 takes a free one"
-        ) from error
+    listening = listen(host, port, BACKLOG)
     with listening, _removed_at_the_end(ready_file):
         run(live, listening, lambda told: _tell(told, ready_file))
 

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from lakehouse.errors import BusyError, CommandFailedError, NotInstalledError, SettingsError
+from lakehouse.listening import free_port
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.durable import make_folder, write_file
@@ -132,17 +133,11 @@ def _address(folder: Path) -> tuple[int, str]:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         if not path.exists():
-            write_file(path, f"{_free_port()} {secrets.token_urlsafe(24)}".encode(), mode=0o600)
+            write_file(path, f"{free_port()} {secrets.token_urlsafe(24)}".encode(), mode=0o600)
         port, password = path.read_text().split()
     finally:
         os.close(fd)
     return int(port), password
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def run(settings: Settings, on_ready) -> int:

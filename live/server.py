@@ -16,9 +16,7 @@ from live.session import MAX_MESSAGE_BYTES
 _GRACE_S = 10
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Port 0 takes a free one. Raises OSError."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
+BACKLOG = 512
 
 
 def require_encryption(settings: Settings) -> None:

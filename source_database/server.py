@@ -13,12 +13,13 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 from lakehouse.errors import CommandFailedError, NotInstalledError
+from lakehouse.listening import free_port
+from lakehouse.settings import child_environment
 from lakehouse.storage.durable import make_folder
 
 SUPERUSER = "megacity"
@@ -86,7 +87,7 @@ class Server:
         fresh = not (self.data / "PG_VERSION").exists()
         if fresh:
             self._init()
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         options = self._options | {"port": str(self.port), "unix_socket_directories": ""}  # a socket's path may not be long
         words = [str(_bin("postgres")), "-D", str(self.data), *(w for name, value in options.items() for w in ("-c", f"{name}={value}"))]
         with self.log.open("ab") as log:
@@ -130,7 +131,9 @@ class Server:
 
     def _run(self, words: list[str], **env: str) -> None:
         with self.log.open("ab") as log:
-            code = self._popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=_environment(**env)).wait()
+            code = self._popen(
+                words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=child_environment(without_prefix="PG", **env)
+            ).wait()
         if code:
             raise CommandFailedError(f"{Path(words[0]).name} ended with {code}: {self._last_words()}", hint=f"read {self.log}")
 
@@ -165,15 +168,3 @@ def _bin(name: str) -> Path:
             "PostgreSQL's binaries are not installed", hint="pip install 'megacity-lakehouse[source]', or run `make setup`"
         )
     return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin" / name
-
-
-def _environment(**own: str) -> dict[str, str]:
-    from lakehouse.settings import child_environment
-
-    return child_environment(without_prefix="PG", **own)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]

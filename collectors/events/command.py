@@ -34,16 +34,12 @@ def collect(
     """
     require("uvicorn", "collectors")
     require("fastapi", "collectors")
-    from collectors.events.server import listen, serve
+    from collectors.events.server import BACKLOG, serve
+    from lakehouse.listening import listen
 
     chosen = settings()
     host, port = host or chosen.collector_host, chosen.collector_port if port is None else port
-    try:
-        listening = listen(host, port)
-    except OSError as error:
-        raise BadInputError(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port; 0 takes a free one"
-        ) from error
+    listening = listen(host, port, BACKLOG)
     with listening:
         serve(chosen, listening, ready_file)
 

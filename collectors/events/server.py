@@ -19,6 +19,7 @@ from lakehouse.settings import Settings
 from lakehouse.storage.durable import write_file
 
 _GRACE_S = 30
+BACKLOG = 2048
 _TICKS_A_SWEEP = 10
 
 
@@ -32,15 +33,10 @@ def options(app: object, settings: Settings, **own: object) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=2048,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=_GRACE_S,
         **{"proxy_headers": False} | own,
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises OSError."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
 
 
 def serve(settings: Settings, listening: socket.socket, ready_file: Path | None) -> None:

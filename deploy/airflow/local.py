@@ -18,7 +18,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from pathlib import Path
 from airflow_home import AIRFLOW, configure, environment, migrate, write_private
 
 from lakehouse.errors import BusyError, CommandFailedError, LakehouseError
+from lakehouse.listening import free_port
 from lakehouse.places import Home
 from lakehouse.settings import settings
 
@@ -62,8 +62,8 @@ def _arguments() -> argparse.ArgumentParser:
 def _serve(home: Home, arguments: argparse.Namespace) -> int:
     """Start, say where it is, wait. Returns 0 after SIGINT or SIGTERM; raises CommandFailedError when a process ends."""
     stop = _signals_to_stop()
-    port = arguments.port or _free_port()
-    login = configure(home, arguments.dags.resolve(), port, _free_port())
+    port = arguments.port or free_port()
+    login = configure(home, arguments.dags.resolve(), port, free_port())
     _say("Airflow starts (about 15 s; longer on a busy machine) …")
     migrate(home)
     children = {name: _start(name, home) for name in COMPONENTS}
@@ -169,12 +169,6 @@ def _sole_owner(home: Home):
         except BlockingIOError as held:
             raise BusyError(f"{home.airflow} is open already", hint="stop the other one, or use another LAKEHOUSE_HOME") from held
         yield
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _say(line: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.listening import free_port
 from lakehouse.settings import settings
 from lakehouse.storage.protocols import Bus, Files
 
@@ -94,12 +95,6 @@ def _jar() -> Path | None:
         return settings().pubsub_emulator_jar
     found = [jar for sdk in _SDKS for jar in Path(sdk).glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar")]
     return found[0] if found else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

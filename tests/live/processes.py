@@ -15,8 +15,9 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from lakehouse.listening import listen
 from live.app import Live
-from live.server import listen, server
+from live.server import BACKLOG, server
 
 LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 _LIMIT_S = 40
@@ -69,7 +70,7 @@ def running(home: Path, *words: str, **env: str):
 def serving(live: Live):
     """The server in a thread of this process, for a Gate or settings of one's own; its address."""
     told: queue.Queue[dict] = queue.Queue()
-    with listen("127.0.0.1", 0) as listening:
+    with listen("127.0.0.1", 0, BACKLOG) as listening:
         made = server(live, listening, told.put)
         thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})
         thread.start()
