@@ -17,6 +17,7 @@ BENCHES = (
     "growth",
     "freshness",
     "event_keys",
+    "memory",
     "live",
     "cdc",
     "cdc_freshness",

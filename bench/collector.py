@@ -38,8 +38,13 @@ PROGRAMS = {
 def bodies(size: int, count: int = 64) -> list[bytes]:
     """`count` bodies of `size` exam events each; a single event is no array."""
     rng = random.Random(size)
-    made = [[_event(rng) for _ in range(size)] for _ in range(count)]
-    return [json.dumps(events if size > 1 else events[0], separators=(",", ":")).encode() for events in made]
+    return [body(size, rng) for _ in range(count)]
+
+
+def body(size: int, rng: random.Random) -> bytes:
+    """One of them."""
+    events = [_event(rng) for _ in range(size)]
+    return json.dumps(events if size > 1 else events[0], separators=(",", ":")).encode()
 
 
 def _event(rng: random.Random) -> dict:

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG, Asset, CronTriggerTimetable
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from lakehouse.errors import final_exit_codes
@@ -54,8 +54,8 @@ class LakehouseCommand(BashOperator):
         raise AirflowException(said)
 
 
-def house_dag(dag_id: str, *, doc: str, tags: list[str], **schedule) -> DAG:
-    """A DAG in the house style: one owner, two retries with back-off, one run at a time, no catching up."""
+def house_dag(dag_id: str, *, doc: str, tags: list[str], **settings) -> DAG:
+    """A DAG in the house style: one owner, two retries with back-off, one run at a time, no catching up. `settings`: its schedule …"""
     return DAG(
         dag_id,
         doc_md=doc,
@@ -70,8 +70,13 @@ def house_dag(dag_id: str, *, doc: str, tags: list[str], **schedule) -> DAG:
             "max_retry_delay": timedelta(minutes=10),
             "execution_timeout": timedelta(hours=2),
         },
-        **schedule,
+        **settings,
     )
+
+
+def in_seoul(cron: str) -> CronTriggerTimetable:
+    """By Seoul's clock. A DAG that is new after its hour waits for the next one: zero is how late it may still begin."""
+    return CronTriggerTimetable(cron, timezone="Asia/Seoul", run_immediately=timedelta(0))
 
 
 def _verb(task_id: str, *command: str, does: str, outlets: list[Asset] | None = None) -> LakehouseCommand:
@@ -110,3 +115,16 @@ def model() -> LakehouseCommand:
 
 def serve() -> LakehouseCommand:
     return _verb("serve", "serve", does="Exports the features and brings them online.", outlets=[FEATURES])
+
+
+def compact() -> LakehouseCommand:
+    return _verb("compact", "compact", does="Merges the small files of the clean tables, and forgets event ids that raw no longer holds.")
+
+
+def check_media() -> LakehouseCommand:
+    """Exit code 20 is a finding: it is not tried again."""
+    return _verb("check_media", "media", "check", does="Finds references without an object, and objects that no event refers to.")
+
+
+def make_source_partitions() -> LakehouseCommand:
+    return _verb("make_source_partitions", "source", "partitions", does="Makes the source database's monthly partitions ahead.")

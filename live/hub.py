@@ -60,9 +60,12 @@ class Hub:
         self._tasks = [asyncio.create_task(self._again_and_again(work)) for work in (self._listen, self._push)]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:
+            # Again and again: where a connection breaks in the same moment, redis-py turns the cancellation into an error of its own.
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=_PAUSE_S)
         await self._reader.close()
 
     async def subscribe(self, view: Contract, values: Sequence, subscriber: Subscriber) -> list[Row]:

@@ -18,8 +18,9 @@ _JARS = (
     "log4j-api", "log4j-core", "log4j-slf4j2-impl", "maven-artifact", "postgresql-", "protobuf-java-3", "sketches-java", "slf4j-api",
     "snakeyaml", "zstd-jni",
 )  # fmt: skip
+HEAP_MB = 256
 # -Xrs leaves signals to Python. One collector thread: the machine is shared with the translation.
-_OPTIONS = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-Xrs", "--enable-native-access=ALL-UNNAMED")
+_OPTIONS = ("-Xms64m", f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC", "-Xrs", "--enable-native-access=ALL-UNNAMED")
 # Without a file of ours Debezium's logging writes ./logs. A row's values must not be logged: warnings alone, and without stack traces.
 _LOGGING = """status = error
 rootLogger.level = {level}

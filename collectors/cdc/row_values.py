@@ -49,16 +49,27 @@ def _text_list(value: Any) -> Any:
     return [str(v) for v in value if v is not None] if isinstance(value, list) else value
 
 
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "integer": _integer,
-    "float": _float,
-    "decimal": _decimal,
-    "text": _text,
-    "date": _date,
-    "text_list": _text_list,
+def _same(value: Any) -> Any:
+    return value
+
+
+_Written = tuple[type | None, Callable[[Any], Any]]
+_WRITTEN: dict[str, _Written] = {
+    "integer": (int, _integer),
+    "float": (float, _float),
+    "decimal": (str, _decimal),
+    "text": (str, _text),
+    "boolean": (bool, _same),
+    "timestamp": (str, _same),
+    "date": (None, _date),
+    "text_list": (None, _text_list),
 }
 
 
-def converters(contract: Contract) -> dict[str, Callable[[Any], Any]]:
-    """Field → how its value is written; fields that are as they should be are absent."""
-    return {f.name: _CONVERTERS[f.type] for f in contract.fields if f.type in _CONVERTERS}
+def written(contract: Contract) -> dict[str, _Written]:
+    """Field → (Python type whose values are as they should be, how any other value is written)."""
+    return {f.name: _WRITTEN[f.type] for f in contract.fields if f.type in _WRITTEN}
+
+
+UNKNOWN: _Written = (None, _same)
+"""For a column that no contract knows."""

@@ -24,6 +24,7 @@ def _describe(dag) -> dict:
         "makes_up_for_s": when.run_immediately.total_seconds() if hasattr(when, "run_immediately") else None,
         "starts_by": [asset.name for asset in waits_for.objects] if waits_for else [],
         "catchup": dag.catchup,
+        "is_paused_upon_creation": bool(dag.is_paused_upon_creation),
         "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),
         "doc": dag.doc_md,

@@ -1,0 +1,72 @@
+"""What a batch process takes at its peak, over 1x and over 10x the events (`python -m bench.memory`).
+
+    40,000 events on the bus, and in another home 400,000 ─▶ lakehouse land ─▶ lakehouse refine          each a process of its own
+
+How much refine takes at once is a setting (LAKEHOUSE_REFINE_BATCH_ROWS); here it is the number of events at 1x. Processes that
+go on for ever are measured where they run: bench/collector_steady.py, freshness.py, live.py, cdc.py.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import Row
+from bench.collector import body
+from lakehouse.contracts import registry
+from lakehouse.door import Door
+from lakehouse.envelope import pack
+from lakehouse.places import Home
+from lakehouse.settings import child_environment
+from lakehouse.storage.local import LocalBus
+
+EVENTS, TIMES, _BODY = 40_000, 10, 100
+_CONTRACT = "exam.events"
+_LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
+
+
+def rows() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
+        peaks = [_peaks(Path(folder) / str(times), times * EVENTS) for times in (1, TIMES)]
+    return [
+        Row(
+            f"{verb}: peak RSS over {TIMES * EVENTS:,} events over {EVENTS:,}",
+            peaks[1][verb] / peaks[0][verb],
+            1.2,
+            at_most=True,
+            note=f"{peaks[0][verb]:.0f} and {peaks[1][verb]:.0f} MB",
+        )
+        for verb in peaks[0]
+    ]
+
+
+def _peaks(home: Path, events: int) -> dict[str, float]:
+    """verb → MB."""
+    _publish(home, events)
+    return {verb: _peak(home, verb) for verb in ("land", "refine")}
+
+
+def _publish(home: Path, events: int) -> None:
+    door, bus, now = Door(registry(), "bench"), LocalBus(Home(home).bus), datetime.now(UTC)
+    rng = random.Random(events)
+    for _ in range(events // _BODY):
+        bus.publish(_CONTRACT, pack(door.admit_body(body(_BODY, rng), "univprep", now).lines[_CONTRACT]))
+    bus.close()
+
+
+def _peak(home: Path, verb: str) -> float:
+    environment = child_environment(LAKEHOUSE_HOME=str(home), LAKEHOUSE_REFINE_BATCH_ROWS=str(EVENTS))
+    process = subprocess.Popen([_LAKEHOUSE, verb], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"lakehouse {verb} ended with {process.returncode}")
+    return usage.ru_maxrss * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(f"{row.name:58} {row.value:8.2f} {row.unit}  {'' if row.is_met else 'MISSED'}  {row.note}")
