@@ -38,7 +38,7 @@ test: $(READY) ## every check and test, in their short form
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/lint-imports
-	$(RUN)/pytest -m "not long" -n 2 --dist loadfile
+	$(RUN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) ## the long form of the proofs: more kills, more cases
 	$(RUN)/pytest -m long

@@ -126,6 +126,16 @@ def require(module: str, extra: str):
     try:
         return importlib.import_module(module)
     except ImportError as absent:
-        raise NotInstalledError(
-            f"{module} is not installed", hint=f"pip install 'megacity-lakehouse[{extra}]', or run `make setup`"
-        ) from absent
+        raise _not_installed(module, extra) from absent
+
+
+def require_program(module: str, extra: str) -> None:
+    """The same for a module that another process will import: here it is only looked for. Raises NotInstalledError."""
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise _not_installed(module, extra)
+
+
+def _not_installed(module: str, extra: str) -> NotInstalledError:
+    return NotInstalledError(f"{module} is not installed", hint=f"pip install 'megacity-lakehouse[{extra}]', or run `make setup`")

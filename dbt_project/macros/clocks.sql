@@ -1,14 +1,24 @@
 {#
   Clocks: which days a build must replace.
 
-      lakehouse model ─▶ var('clocks') = {exam_events: [days], sittings: [days], activity: [days], …}
+      lakehouse model ─▶ the plan of build 7 = {exam_events: [days], sittings: [days], activity: [days], …}
                                             │
       days('sittings', after=1) ────────────┘  a list of ISO days; none means all of them
 
   A clock is a list of business days that a kind of row lives on. One of each clean table (by its name), and three that
   are made of them: `sittings` (days that attempts are filed under), `activity` (days on which users did something) and
-  `cohorts` (first days of users). lakehouse/model/clocks.py computes them.
+  `cohorts` (first days of users). lakehouse/model/clocks.py computes them, and lakehouse/model/builds.py writes them down in
+  the warehouse, where they are read while models run: as a var they would make dbt parse the whole project for every build.
+  Var `clocks` hands them over without a plan: in unit tests, and for BigQuery, which takes them while it parses.
 #}
+
+{% macro planned_clocks() %}
+  {%- if var('clocks', none) is not none -%}{{ return(var('clocks')) }}{%- endif -%}
+  {%- if not execute or not env_var('LAKEHOUSE_MODEL_BUILD', '') -%}{{ return(none) }}{%- endif -%}
+  {%- set sql = 'select clocks from monitoring._model_builds where build_number = ' ~ env_var('LAKEHOUSE_MODEL_BUILD') -%}
+  {%- set plan = run_query(sql).rows[0][0] -%}
+  {{ return(fromjson(plan) if plan else none) }}
+{% endmacro %}
 
 {% macro days(clock, before=0, after=0) %}
   {%- if not is_incremental() -%}{{ return(none) }}{%- endif -%}
@@ -17,7 +27,7 @@
 
 {# The same without asking whether the model is built incrementally: for config(), which dbt reads before it knows. #}
 {% macro clock_days(clock, before=0, after=0) %}
-  {%- set clocks = var('clocks', none) -%}
+  {%- set clocks = planned_clocks() -%}
   {%- if clocks is none or clocks[clock] is not defined -%}{{ return(none) }}{%- endif -%}
   {%- set found = [] -%}
   {%- for day in clocks[clock] -%}

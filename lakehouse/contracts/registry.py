@@ -237,7 +237,7 @@ def _checked(field: Field) -> Field:
 
 def _yaml(path: Path) -> dict:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # by libyaml: a second sooner for every process
     except FileNotFoundError:
         raise ContractError(f"{path} is missing", hint="set LAKEHOUSE_CONTRACTS to the folder that holds vocabulary.yaml") from None
     except yaml.YAMLError as error:

@@ -60,7 +60,7 @@ def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[
         if not full_refresh and past.versions is not None:
             wanted = merge(past.undone, clocks(warehouse, contracts, _changed(contracts, tables, past.versions)))
         number = builds.plan(warehouse, versions, wanted)
-    warned = dbt_build(settings, wanted, full_refresh, select, progress)
+    warned = dbt_build(settings, number, full_refresh, select, progress)
     if not select:
         with opened(path) as warehouse:
             builds.built(warehouse, number)

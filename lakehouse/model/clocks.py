@@ -7,8 +7,8 @@
                                        └▶ cohorts    the first days of users: the 30 days up to each day of activity (who came
                                                      back), and the days that a late event moves a user's first day from
 
-dbt reads them as var `clocks` (dbt_project/macros/clocks.sql). What a build must ask of the tables of the build before it
-is asked here, before the first model runs.
+dbt reads them in the plan of the build (builds.py, dbt_project/macros/clocks.sql). What a build must ask of the tables of the
+build before it is asked here, before the first model runs.
 """
 
 from collections.abc import Iterable, Mapping

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lakehouse.errors import BadInputError, CommandFailedError, require
+from lakehouse.errors import BadInputError, CommandFailedError, require_program
 from lakehouse.places import Home
 from lakehouse.settings import Settings, child_environment
 
 
 def make_docs(settings: Settings) -> Path:
     """Make the page anew and return it. Raises BadInputError where nothing was built yet, CommandFailedError."""
-    require("dbt.version", "warehouse")
+    require_program("dbt", "warehouse")
     if not Home(settings.home).warehouse.exists():
         raise BadInputError(f"there is no warehouse in {settings.home.absolute()}", hint="run `lakehouse model` or `make demo` first")
     work = settings.home.absolute() / "warehouse" / "dbt"

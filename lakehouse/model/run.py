@@ -4,12 +4,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from lakehouse.errors import CommandFailedError, require
+from lakehouse.errors import CommandFailedError, require_program
 from lakehouse.places import Home
 from lakehouse.settings import Settings, child_environment
 
@@ -19,16 +18,16 @@ Progress = Callable[[int, int, str], None]
 
 def dbt_build(
     settings: Settings,
-    clocks: dict[str, list[date]] | None,
+    build_number: int,
     full_refresh: bool = False,
     select: Sequence[str] = (),
     progress: Progress = lambda done, total, node: None,
 ) -> list[str]:
-    """Build and test every model; answer the tests that only warn and did.
+    """Build and test every model, for the days in the plan of that number; answer the tests that only warn and did.
 
     Raises CommandFailedError that names the first node that failed, NotInstalledError.
     """
-    require("dbt.version", "warehouse")
+    require_program("dbt", "warehouse")
     work = settings.home.absolute() / "warehouse" / "dbt"
     work.mkdir(parents=True, exist_ok=True)
     (work / "target" / "run_results.json").unlink(missing_ok=True)  # an old failure must not be taken for this one's
@@ -37,11 +36,11 @@ def dbt_build(
     command += ["--exclude-resource-type", "unit_test"]
     command += ["--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)]
     command += ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
-    if clocks is not None:
-        command += ["--vars", json.dumps({"clocks": {name: [d.isoformat() for d in days] for name, days in clocks.items()}})]
     command += ["--full-refresh"] if full_refresh else []
     command += ["--select", *select] if select else []
-    environment = child_environment(LAKEHOUSE_HOME=str(settings.home.absolute()), DO_NOT_TRACK="1", PYTHONUNBUFFERED="1")
+    environment = child_environment(
+        LAKEHOUSE_HOME=str(settings.home.absolute()), LAKEHOUSE_MODEL_BUILD=str(build_number), DO_NOT_TRACK="1", PYTHONUNBUFFERED="1"
+    )
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as dbt:
         told = _Told()
         for line in dbt.stdout:

@@ -19,8 +19,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(_on_time(), "on-time")
         build(settings())
         write(_late(), "late")
+        project = home / "warehouse" / "dbt" / "target" / "partial_parse.msgpack"
+        parsed_at = project.stat().st_mtime_ns
         built = build(settings())
         assert built.clocks is not None, "the second build must replace days, not everything"
+        assert project.stat().st_mtime_ns == parsed_at, "the second build must not make dbt parse the whole project again"
     settings.cache_clear()
     return home
 

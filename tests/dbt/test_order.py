@@ -1,26 +1,57 @@
-"""Facts do not depend on when, in what order or in how many pieces their events came."""
+"""Facts do not depend on when, in what order or in how many pieces their events came, nor on builds killed on the way.
 
+a lake ─┬▶ one quiet build ─────────────────────────────────────────────────────────────────▶ exported ┐
+        ├▶ half, build ─▶ odd days, build ─▶ even days, build ──────────────────────────────▶ exported ┤
+        └▶ most, kill -9, build ─▶ late, kill -9, kill -9, a part of a build, build ─────────▶ exported ┴▶ equal
+"""
+
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from clean_rows import exported, write
+from clean_rows import Row, exam, exported, write
 from small_town import town
 
 from lakehouse.model.build import build
-from lakehouse.settings import settings
+from lakehouse.settings import child_environment, settings
+
+pytestmark = pytest.mark.slow(150)
+
+# A sitting whose start comes late, from before midnight: it was filed under the day after.
+_PARTED = [
+    exam("response_given", "2025-11-10 00:20", event_id="parted-answer", attempt_id="parted"),
+    exam("attempt_started", "2025-11-12 09:00", event_id="parted-other", attempt_id="parted-other"),
+]
+_PARTED_LATE = [exam("attempt_started", "2025-11-09 23:50", event_id="parted-start", attempt_id="parted")]
 
 
-def built_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch, rows) -> dict[str, bytes]:
-    monkeypatch.setenv("LAKEHOUSE_HOME", str(folder))
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return [*town(seed=1), *_PARTED, *_PARTED_LATE]
+
+
+@pytest.fixture(scope="module")
+def at_once(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one quiet build makes of everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        return _built(tmp_path_factory.mktemp("at_once"), rows, patch)
+
+
+def _built(home: Path, rows: list[Row], patch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    patch.setenv("LAKEHOUSE_HOME", str(home))
     settings.cache_clear()
     write(rows, "all")
     build(settings())
-    return exported(folder)
+    settings.cache_clear()
+    return exported(home)
 
 
-def test_pieces_in_any_order_give_what_one_build_gives(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = town(seed=1)
+def test_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, bytes], home: Path, rows: list[Row]) -> None:
     shuffled = random.Random(2).sample(rows, len(rows))
     half, rest = shuffled[::2], shuffled[1::2]
     # The later pieces touch every other day only: sittings whose other half is on an untouched day, first days that move
@@ -32,8 +63,64 @@ def test_pieces_in_any_order_give_what_one_build_gives(home: Path, tmp_path: Pat
         build(settings())
     in_pieces = exported(home)
 
-    at_once = built_at_once(tmp_path / "at_once", monkeypatch, rows)
-
     assert in_pieces.keys() == at_once.keys()
     assert [name for name in at_once if in_pieces[name] != at_once[name]] == []
     assert all(at_once[f"curated.{name}"].count(b"\n") > 5 for name in ("fact_attempts", "fact_responses", "mart_retention", "dim_user"))
+
+
+def test_killed_builds_are_made_up_for(at_once: dict[str, bytes], home: Path, rows: list[Row]) -> None:
+    found = _killed(home, rows, [[0.8], [0.2, 1.2]], seed=5)
+    assert [name for name in at_once if found[name] != at_once[name]] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(6, 10))
+def test_many_killed_builds_are_made_up_for(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    chance = random.Random(seed)
+    moments = [[chance.uniform(0, 3) for _ in range(3)], [chance.uniform(0, 3) for _ in range(5)]]
+    rows = [*town(seed), *_PARTED, *_PARTED_LATE]
+    found = _killed(home, rows, moments, seed)
+    quiet = _built(tmp_path / "quiet", rows, monkeypatch)
+    assert [name for name in quiet if found[name] != quiet[name]] == []
+
+
+def _killed(home: Path, rows: list[Row], moments: list[list[float]], seed: int) -> dict[str, bytes]:
+    """What is there at last, after builds killed at these moments, and one that only did the worst part."""
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    late = [row for row in shuffled[::3] if row.values["dt"].day % 3 == 0]  # touches some days only, so that others must stay
+    late = [row for row in late if row not in _PARTED] + [row for row in _PARTED_LATE if row not in late]
+    held_back = {row.values["event_id"] for row in late}
+    landed = []
+    for number, piece in enumerate([[row for row in shuffled if row.values["event_id"] not in held_back], late]):
+        write(piece, f"piece-{number}")
+        landed += [_kill_in_the_middle(home, seconds) for seconds in moments[number]]
+        if number:
+            # A killed build at its worst: the table that says where sittings were is new, the facts are not.
+            build(settings(), select=("stg_exam_events", "int_sittings"))
+        build(settings())
+    assert sum(landed) >= len(landed) / 2, "most kills must hit a build at work"
+    return exported(home)
+
+
+def _kill_in_the_middle(home: Path, seconds_in: float) -> bool:
+    """Start `lakehouse model`, wait until dbt has read its project, and kill the whole process group some time after.
+    False where the build had ended by then."""
+    manifest = home / "warehouse" / "dbt" / "target" / "manifest.json"
+    manifest.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "lakehouse.cli", "model"]
+    started = subprocess.Popen(
+        command,
+        env=child_environment(LAKEHOUSE_HOME=str(home)),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not manifest.exists() and started.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert manifest.exists(), "dbt never began"
+    time.sleep(seconds_in)
+    was_running = started.poll() is None
+    os.killpg(started.pid, signal.SIGKILL) if was_running else None
+    started.wait()
+    return was_running
