@@ -8,6 +8,8 @@ import pytest
 
 from tests.faults.journey import Journey, Sender
 
+pytestmark = pytest.mark.slow(25)
+
 NAMES = ("collector", "land", "refine")
 
 

@@ -24,6 +24,8 @@ from lakehouse.storage.local import LocalBus
 from tests.beam.payloads import NOW, good
 from tests.faults import dying
 
+pytestmark = pytest.mark.slow(200)
+
 CONTRACTS = ("exam.events", "auth.login.events", "source.users")
 EVENTS = 300  # of each contract
 
