@@ -73,7 +73,7 @@ class Writer:
     """Somebody who works on the database all the while: rows of one statement that share a place in the log, moved keys, moved
     partitions, deletions, rolled back savepoints, now and then a TRUNCATE. `changes` counts the rows it touched."""
 
-    def __init__(self, url: str, seed: int = 0, pause_s: float = 0.002) -> None:
+    def __init__(self, url: str, seed: int = 0, pause_s: float = 0.01) -> None:
         self.url = url
         self.changes = 0
         self._random = Random(seed)

@@ -32,7 +32,7 @@ if "collectors.cdc.child" in " ".join(sys.orig_argv):
     LocalBus.publish = failing
 """
 MAKE_SLOT = "select pg_create_logical_replication_slot('megacity_cdc', 'pgoutput')"
-pytestmark = [pytest.mark.timeout(1_800), pytest.mark.slow(150)]
+pytestmark = [pytest.mark.timeout(1_800), pytest.mark.slow(170)]
 
 
 class City:

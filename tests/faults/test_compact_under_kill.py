@@ -21,7 +21,7 @@ from tests.faults import dying
 from tests.faults.test_land_and_refine_under_kill import CONTRACTS, Outcome, _publish, outcome
 from tests.live.processes import LAKEHOUSE
 
-pytestmark = pytest.mark.slow(30)
+pytestmark = pytest.mark.slow(60)
 
 
 def _compact(home: Path, kill_after_s: float | None = None) -> float:
