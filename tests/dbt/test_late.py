@@ -8,6 +8,8 @@ from clean_rows import ask, exam, login, seoul, source, web, write
 from lakehouse.model.build import build
 from lakehouse.settings import settings
 
+pytestmark = pytest.mark.slow(40)
+
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from clean_rows import ask
 
 from lakehouse.contracts import registry
 from lakehouse.model.build import build
 from lakehouse.settings import child_environment, settings
+
+pytestmark = pytest.mark.slow(50)
 
 
 def test_an_empty_lake_builds_and_every_unit_test_passes(home: Path, root: Path, tmp_path: Path) -> None:
