@@ -44,7 +44,7 @@ test-long: $(READY) ## the long form of the proofs: more kills, more cases
 	$(RUN)/pytest -m long
 
 faults: $(READY) ## strike every process and every store in turn, and print what was lost and doubled (zeros)
-	$(RUN)/pytest tests/faults --full-faults -n 2 --dist loadfile --timeout=1800
+	$(RUN)/pytest tests/faults --full-faults -n 2 --dist loadfile --no-loadscope-reorder --timeout=3600
 
 bench: $(READY) ## speed as ratios to named yardsticks, measured in one run
 	$(RUN)/python -m bench

@@ -25,8 +25,8 @@ from bench import Row
 
 CONNECTIONS = 64
 BATCH = 100
-ROUNDS = 4
-SECONDS = 2.0
+ROUNDS = 10
+SECONDS = 1.0
 PROGRAMS = {
     "ours": [str(Path(sys.executable).parent / "lakehouse"), "collect", "--port", "0"],
     "bare": [sys.executable, "-m", "bench.collector_yardsticks", "bare"],

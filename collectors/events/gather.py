@@ -18,7 +18,7 @@ from lakehouse import envelope
 from lakehouse.errors import BusyError
 
 _GROUP_BYTES = envelope.MAX_BATCH_BYTES // 2
-_GROUPS_IN_FLIGHT = 2  # of one topic; more would only make them smaller
+_GROUPS_IN_FLIGHT = 1  # of one topic: while it travels the next one fills, and each costs a compression, a thread's turn and an fsync
 
 
 class _Group:

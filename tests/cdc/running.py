@@ -59,6 +59,12 @@ class Cdc:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
+    def kill(self) -> None:
+        """SIGKILL to the supervisor; the engine goes with it."""
+        self.process.kill()
+        self.process.wait()
+        self.ready.unlink(missing_ok=True)
+
     def kill_engine(self) -> None:
         """SIGKILL to the process that Debezium lives in; the supervisor will start another."""
         pid = self.told()["engine_pid"]

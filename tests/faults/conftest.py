@@ -11,14 +11,19 @@ from collections.abc import Callable
 
 import pytest
 
-_FEW, _FULL = 3, 50
+_FEW, _FULL = 2, 50
 _PROPERTY = "fault"
 
 
 @pytest.fixture
-def rounds(request: pytest.FixtureRequest) -> int:
+def is_full(request: pytest.FixtureRequest) -> bool:
+    return request.config.getoption("--full-faults")
+
+
+@pytest.fixture
+def rounds(is_full: bool) -> int:
     """How often to strike."""
-    return _FULL if request.config.getoption("--full-faults") else _FEW
+    return _FULL if is_full else _FEW
 
 
 @pytest.fixture

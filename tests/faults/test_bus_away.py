@@ -7,6 +7,8 @@ import pytest
 
 from tests.faults.journey import Journey, Sender
 
+pytestmark = pytest.mark.slow(25)
+
 FOR_S = {False: 1.5, True: 120.0}
 
 

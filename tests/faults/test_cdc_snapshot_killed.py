@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from collectors.cdc.ledger import Ledger
 from source_database.server import Server
 from tests.cdc import town
 from tests.cdc.running import Cdc, caught_up, execute
+
+pytestmark = pytest.mark.slow(95)
 
 ROWS = 20_000
 

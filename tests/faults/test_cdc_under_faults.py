@@ -32,7 +32,7 @@ if "collectors.cdc.child" in " ".join(sys.orig_argv):
     LocalBus.publish = failing
 """
 MAKE_SLOT = "select pg_create_logical_replication_slot('megacity_cdc', 'pgoutput')"
-pytestmark = pytest.mark.timeout(1_800)
+pytestmark = [pytest.mark.timeout(1_800), pytest.mark.slow(150)]
 
 
 class City:
@@ -96,6 +96,21 @@ def test_engine_killed_in_the_stream(city: City, fault, rounds: int) -> None:
     assert not bus.bare
 
 
+def test_supervisor_killed(city: City, fault, rounds: int) -> None:
+    """At any moment, also before its engine captures anything; whoever starts it again may have to wait for that engine to end."""
+    random = Random(8)
+    with city.writer() as writer:
+        for _ in range(rounds):
+            if random.random() < 0.7:
+                city.cdc.told()
+            time.sleep(random.uniform(0.0, 1.5))
+            city.cdc.kill()
+            city.cdc.start()
+        city.cdc.told()
+    lost, doubled, _ = caught_up(city.home, city.server)
+    fault("lakehouse cdc run killed (kill -9)", rounds=rounds, sent=writer.changes, lost=lost, doubled=doubled)
+
+
 def test_postgres_killed(city: City, fault, rounds: int) -> None:
     with city.writer() as writer:
         for _ in range(_fast(rounds)):
@@ -124,7 +139,10 @@ def test_bus_away(city: City, fault, rounds: int) -> None:
 
 def test_slot_lost(city: City, fault, rounds: int) -> None:
     with city.writer() as writer:
-        for _ in range(_fast(rounds)):
+        for turn in range(_fast(rounds)):
+            if turn % 3 == 2:  # five epochs within ten minutes would end it, and rightly: somebody restarts it before
+                city.cdc.stop()
+                city.cdc.start()
             city.cdc.told()
             time.sleep(0.5)
             city.cdc.kill_engine()

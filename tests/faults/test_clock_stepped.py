@@ -14,6 +14,8 @@ from lakehouse.storage.delta import DeltaTables
 from tests.faults import clock
 from tests.faults.journey import CONTRACT, Journey, Sender
 
+pytestmark = pytest.mark.slow(45)
+
 STEPS_S = (-1_800.0, 7_200.0, -86_400.0, 0.0, 86_400.0, -5.0)
 
 

@@ -24,6 +24,8 @@ from lakehouse.storage.local import LocalBus
 from tests.collectors.conftest import Running
 from tests.collectors.sample_events import HOST, login, started, text
 
+pytestmark = pytest.mark.slow(70)
+
 HEADERS = {"Host": HOST, "Content-Type": "application/json"}
 
 

@@ -24,6 +24,8 @@ from tests.beam.test_current import slowly
 from tests.faults import dying
 from tests.faults.test_land_and_refine_under_kill import CONTRACTS, Outcome, _publish, outcome
 
+pytestmark = pytest.mark.slow(150)
+
 KEYS, CHANGES = 12, 120
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.faults.journey import Journey, Sender
 
+pytestmark = pytest.mark.slow(25)
+
 NAMES = ("collector", "land", "refine")
 
 
@@ -18,7 +20,7 @@ def test_kill_9_of_each_process_at_random_moments(home: Path, fault, rounds: int
         journey.start(*NAMES)
         sender = Sender(journey)
         sender.wait_for(100)
-        for turn in range(rounds):
+        for turn in range(rounds := max(rounds, len(NAMES))):
             victim = NAMES[turn % len(NAMES)] if turn < len(NAMES) else random.choice(NAMES)
             time.sleep(random.uniform(0.0, 1.5))
             journey.kill(victim)

@@ -24,7 +24,7 @@ from tests.live import town as t
 from tests.live.processes import Subscriber, running
 from tests.live.test_live_serving import of_tenant, ordered
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow(120)]
 
 
 @pytest.fixture

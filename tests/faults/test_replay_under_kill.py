@@ -14,6 +14,8 @@ from tests.beam.conftest import Lake
 from tests.faults import dying
 from tests.replay.conftest import EXAM, exam, login, sent
 
+pytestmark = pytest.mark.slow(25)
+
 GOOD, MENDED, HOPELESS, UNREADABLE = range(0, 20), range(20, 40), range(40, 45), range(45, 55)
 KINDS = {"in_hand", "raw", "_commits", "_waiting", "clean", "_refined", "_redrives"}
 

@@ -1,0 +1,74 @@
+"""Kill -9 of compact at any moment: readers see every row once, then and after the next compact.
+
+a lake of many small files ─▶ compact, killed ─▶ the same rows ─▶ compact ─▶ the same rows, in fewer files
+"""
+
+import shutil
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from lakehouse import places
+from lakehouse.contracts import registry
+from lakehouse.places import Home
+from lakehouse.settings import child_environment
+from lakehouse.storage.delta import DeltaTables
+from tests.faults import dying
+from tests.faults.test_land_and_refine_under_kill import CONTRACTS, Outcome, _publish, outcome
+from tests.live.processes import LAKEHOUSE
+
+pytestmark = pytest.mark.slow(30)
+
+
+def _compact(home: Path, kill_after_s: float | None = None) -> float:
+    """Seconds that it took."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [LAKEHOUSE, "compact", "--least-files", "2"], env=child_environment(LAKEHOUSE_HOME=str(home)), stdout=subprocess.DEVNULL
+    )
+    try:
+        process.wait(kill_after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    else:
+        assert process.returncode == 0
+    return time.monotonic() - began
+
+
+def _files(home: Path) -> int:
+    tables = DeltaTables(str(Home(home).lake), Home(home).locks)
+    contracts = map(registry().get, CONTRACTS)
+    return sum(len(tables.files(places.clean_table(c.domain, c.table))) for c in contracts)
+
+
+def _ids(found: Outcome) -> Counter:
+    return Counter((contract, row[0]) for contract, rows in found.clean.items() for row in rows)
+
+
+def test_compact_killed_at_any_moment(tmp_path: Path, fault, rounds: int) -> None:
+    base, random = tmp_path / "base", Random(9)
+    _publish(base)
+    dying.run("ingest", base)
+    expected, before = outcome(base), _files(base)
+    shutil.copytree(base, tmp_path / "quiet")
+    took_s = _compact(tmp_path / "quiet")
+    assert _files(tmp_path / "quiet") < before
+    lost = doubled = 0
+    for number in range(rounds):
+        home = tmp_path / str(number)
+        shutil.copytree(base, home)
+        _compact(home, random.uniform(0.2, 1.0) * took_s)
+        after_kill = outcome(home)
+        _compact(home)
+        assert _files(home) < before
+        for found in (after_kill, outcome(home)):
+            lost += (_ids(expected) - _ids(found)).total()
+            doubled += (_ids(found) - _ids(expected)).total()
+            assert found.clean == expected.clean
+        shutil.rmtree(home)
+    fault("kill -9 of compact", rounds=rounds, sent=rounds * _ids(expected).total(), lost=lost, doubled=doubled)
