@@ -52,10 +52,12 @@
   {{ is_one_of(column, days(clock, before, after)) }}
 {%- endmacro %}
 
-{# is_incremental() that also answers without a warehouse, so that both forms of a model can be compiled offline. #}
+{# is_incremental() that also answers without a warehouse, so that both forms of a model can be compiled offline: which one,
+   tests/dbt/compiling.py says. #}
 {% macro is_incremental() %}
-  {%- if var('offline_mode', none) is not none -%}
-    {{ return(var('offline_mode') == 'incremental' and model.config.materialized == 'incremental') }}
+  {%- set offline_mode = env_var('LAKEHOUSE_DBT_OFFLINE_MODE', '') if execute else '' -%}
+  {%- if offline_mode -%}
+    {{ return(offline_mode == 'incremental' and model.config.materialized == 'incremental') }}
   {%- endif -%}
   {#- a unit test that gives no rows of `this` has no `this` -#}
   {{ return(this is not none and dbt.is_incremental()) }}

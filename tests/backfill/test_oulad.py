@@ -12,6 +12,8 @@ import pytest
 
 from lakehouse.places import Home
 
+pytestmark = pytest.mark.slow(60)
+
 LIMIT_S = 600
 
 

@@ -24,6 +24,8 @@ from lakehouse.verdicts import IN_THE_FUTURE, TOO_LONG_AGO, Rejection
 from tests.beam import payloads as payloads_of
 from tests.beam.payloads import NOW, STRANGE_VALUES, bent, good, texts
 
+pytestmark = pytest.mark.slow(40)
+
 
 def _every_type() -> Contract:
     limits = {"integer": {"minimum": -5, "maximum": 5}, "float": {"minimum": -1.5, "maximum": 2}, "decimal": {"minimum": 0, "maximum": 10}}

@@ -21,6 +21,8 @@ from source_database.server import Server
 from tests.cdc import fold, town
 from tests.cdc.running import Cdc, caught_up, execute
 
+pytestmark = pytest.mark.slow(50)
+
 ALL_TYPES = """
 create table ai_requests (ai_request_id text primary key, user_id text, model_name varchar(64), cost_usd numeric(18,6), input_tokens bigint,
     prompt_text text, updated_at timestamptz, zone_id text, org_id int,

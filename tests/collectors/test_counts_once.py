@@ -18,6 +18,8 @@ from lakehouse.contracts import registry
 from lakehouse.places import Home, clean_table
 from tests.collectors.conftest import Running, arrived
 
+pytestmark = pytest.mark.slow(40)
+
 LAKEHOUSE = Path(sys.executable).parent / "lakehouse"
 EVENTS, TIMES = 12, 3
 

@@ -13,6 +13,8 @@ from lakehouse.contracts import registry
 from lakehouse.door import Admitted, BodyRejectedError, Door
 from lakehouse.verdicts import CODES, Rejection
 
+pytestmark = pytest.mark.slow(40)
+
 NOW = datetime.now(UTC)
 
 

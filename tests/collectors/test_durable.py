@@ -18,6 +18,8 @@ from sample_events import login, started, text
 
 from tests.collectors.conftest import Running, arrived
 
+pytestmark = pytest.mark.slow(60)
+
 
 class Sender:
     """Posts batches in threads until the collector is gone; remembers what was sent and what was accepted."""

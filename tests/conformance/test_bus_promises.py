@@ -8,6 +8,8 @@ import pytest
 from lakehouse.errors import BadInputError, BusyError
 from lakehouse.storage.protocols import Bus, Message
 
+pytestmark = pytest.mark.slow(50)
+
 TOPIC = "exam.events"
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from lakehouse.settings import child_environment
 
+pytestmark = pytest.mark.slow(45)
+
 LAUNCHER = Path(__file__).resolve().parents[2] / "deploy" / "airflow" / "local.py"
 
 

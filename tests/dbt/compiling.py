@@ -13,14 +13,17 @@ _DAYS = ["2025-11-03", "2025-11-04"]
 
 
 def compiled(root: Path, target: Path, offline_mode: str) -> list[dict]:
-    """The manifest's models and tests with their SQL, parents before children. No network, no credentials."""
+    """The manifest's models and tests with their SQL, parents before children. No network, no credentials.
+
+    `offline_mode`: `full` or `incremental`; in the same target the second mode keeps the parse of the first.
+    """
     clocks = {c.table: _DAYS for c in registry().ingested} | {"sittings": _DAYS, "activity": _DAYS, "cohorts": _DAYS}
-    variables = {"offline_mode": offline_mode, "clocks": clocks}
     command = [sys.executable, "-m", "dbt.cli.main", "--no-version-check", "--quiet", "compile", "--target", "offline"]
-    command += ["--no-introspect", "--no-populate-cache", "--exclude", "resource_type:unit_test", "--vars", json.dumps(variables)]
+    command += ["--no-introspect", "--no-populate-cache", "--exclude", "resource_type:unit_test", "--vars", json.dumps({"clocks": clocks})]
     command += ["--project-dir", str(root / "dbt_project"), "--profiles-dir", str(root / "dbt_project")]
     command += ["--target-path", str(target), "--log-path", str(target), "--log-level-file", "none"]
-    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(DO_NOT_TRACK="1"), timeout=300)
+    environment = child_environment(DO_NOT_TRACK="1", LAKEHOUSE_DBT_OFFLINE_MODE=offline_mode)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     return [nodes[name] for name in _parents_first(nodes)]

@@ -1,9 +1,11 @@
 """Google's own analyzer and reference evaluator for BigQuery SQL (the zetasql wheel), without the wait.
 
 The wheel holds WebAssembly; compiling it takes most of a minute and a gigabyte, loading the compiled module two seconds.
-So the compiled module is kept in .tools/cache, under the versions that made it.
+So the compiled module is kept in .tools/cache, under the versions that made it. The wheel also copies memory byte by byte,
+and makes a Python object of every node of an answer; here slices are copied, and an answer is read as it came.
 """
 
+import ctypes
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -12,9 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import wasmtime
-from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder, create_table_content
+from zetasql.api import CatalogBuilder, PreparedQuery, TableBuilder, create_table_content
 from zetasql.core import wasm_client
-from zetasql.types import AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
+from zetasql.core.local_service import ZetaSqlLocalService
+from zetasql.types import AnalyzeRequest, AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
+from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import AnalyzeResponse
 
 _CACHE = Path(__file__).resolve().parents[2] / ".tools" / "cache"
 KINDS = {
@@ -43,7 +47,20 @@ class _KeptModule:
         return wasmtime.Module.deserialize_file(engine, str(kept))
 
 
+def _write_bytes(client: wasm_client.WasmClient, at: int, data: bytes) -> None:
+    ctypes.memmove(_address(client) + at, data, len(data))
+
+
+def _read_bytes(client: wasm_client.WasmClient, at: int, size: int) -> bytes:
+    return ctypes.string_at(_address(client) + at, size)
+
+
+def _address(client: wasm_client.WasmClient) -> int:
+    return ctypes.addressof(client.memory.data_ptr().contents)
+
+
 wasm_client.Module = _KeptModule
+wasm_client.WasmClient.write_bytes, wasm_client.WasmClient.read_bytes = _write_bytes, _read_bytes
 
 
 # What travels in and out of the evaluator as something simpler: type → (carried as, read in SQL, written in SQL).
@@ -75,6 +92,7 @@ class BigQuery:
         self._options = AnalyzerOptions(language_options=self._language, default_timezone="UTC")
         self._columns: dict[str, list[tuple[str, str]]] = {}
         self._rows: dict[str, list[list]] = {}
+        self._analyzed: dict[tuple, list[tuple[str, str]]] = {}
 
     def add(self, table: str, columns: list[tuple[str, str]], rows: Iterable[dict] = ()) -> None:
         """`columns`: (name, BigQuery type)."""
@@ -83,13 +101,23 @@ class BigQuery:
 
     def analyze(self, sql: str) -> list[tuple[str, str]]:
         """The columns of a query's answer. Raises zetasql's error where BigQuery would refuse it."""
-        statement = Analyzer(self._options, self._catalog(self._columns)).analyze_statement(sql)
-        return [(c.name, _NAMES.get(c.column.type.type_kind, "?")) for c in statement.output_column_list]
+        tables = {name: self._columns[name] for name in self._named_in(sql)}
+        asked = (sql, *((name, *columns) for name, columns in tables.items()))
+        if asked not in self._analyzed:
+            self._analyzed[asked] = self._analyze(sql, tables)
+        return self._analyzed[asked]
+
+    def _analyze(self, sql: str, tables: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str]]:
+        request = AnalyzeRequest(sql_statement=sql, options=self._options, simple_catalog=self._catalog(tables)).to_proto()
+        client = ZetaSqlLocalService.get_instance().wasm_client
+        analyzed = client.call_grpc_func("ZetaSqlLocalService_Analyze", request, AnalyzeResponse).resolved_statement
+        columns = analyzed.resolved_query_stmt_node.output_column_list
+        return [(c.name, _NAMES.get(c.column.type.type_kind, "?")) for c in columns]
 
     def answer(self, sql: str) -> list[dict]:
         """The rows of a query's answer, by the reference evaluator."""
         columns = self.analyze(sql)
-        used = [name for name in self._columns if f"`{name}`" in sql]
+        used = self._named_in(sql)
         for name in used:
             reads = ", ".join(f"{_CARRIED[kind][1].format(c) if kind in _CARRIED else c} as {c}" for c, kind in self._columns[name])
             sql = sql.replace(f"`{name}`", f"(select {reads} from `carried.{name}`)")
@@ -110,6 +138,9 @@ class BigQuery:
             {name: _uncarry(cell, kind) for (name, kind), cell in zip(columns, row.cell, strict=True)}
             for row in (table.row if table else [])
         ]
+
+    def _named_in(self, sql: str) -> list[str]:
+        return [name for name in self._columns if f"`{name}`" in sql]
 
     def _catalog(self, tables: dict[str, list[tuple[str, str]]]):
         builder = CatalogBuilder("warehouse").with_builtin_functions(ZetaSQLBuiltinFunctionOptions(language_options=self._language))

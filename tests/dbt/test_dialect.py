@@ -54,13 +54,8 @@ def _cases() -> list[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def spellings(root_folder: Path) -> dict[str, jinja2.Environment]:
-    return {dialect: _environment(root_folder / "dbt_project" / "macros", dialect) for dialect in _KINDS}
-
-
-@pytest.fixture(scope="module")
-def root_folder() -> Path:
-    return Path(__file__).resolve().parents[2]
+def spellings(root: Path) -> dict[str, jinja2.Environment]:
+    return {dialect: _environment(root / "dbt_project" / "macros", dialect) for dialect in _KINDS}
 
 
 def _environment(macros: Path, dialect: str) -> jinja2.Environment:
@@ -93,15 +88,15 @@ def test_both_engines_give_the_same_value(spellings: dict[str, jinja2.Environmen
     assert different == []
 
 
-def test_every_dialect_macro_is_in_the_battery(root_folder: Path) -> None:
+def test_every_dialect_macro_is_in_the_battery(root: Path) -> None:
     dispatched = set()
-    for path in (root_folder / "dbt_project" / "macros" / "dialect").glob("*.sql"):
+    for path in (root / "dbt_project" / "macros" / "dialect").glob("*.sql"):
         dispatched |= set(re.findall(r"adapter\.dispatch\('(\w+)'", path.read_text()))
     # these two say how a table is written, and give no value; test_order.py and test_bigquery.py cover them
     assert dispatched - {"replaced_by_day", "replaced_by_key"} <= _ASKED.keys()
 
 
-def test_no_model_spells_a_dialect(root_folder: Path) -> None:
+def test_no_model_spells_a_dialect(root: Path) -> None:
     """What the engines spell or read differently stays in macros/dialect; the silent differences stay out altogether."""
     banned = (
         r"target\.type|::|\bdate_(add|sub|diff|trunc)\b|\bstrftime|\bformat_|\bepoch|\bunix_|\bextract\(\s*(dow|dayofweek|week)\b"
@@ -110,7 +105,7 @@ def test_no_model_spells_a_dialect(root_folder: Path) -> None:
     )
     found = [
         f"{path.name}: {match.group(0)}"
-        for path in sorted((root_folder / "dbt_project" / "models").rglob("*.sql"))
+        for path in sorted((root / "dbt_project" / "models").rglob("*.sql"))
         for match in re.finditer(banned, path.read_text(), re.IGNORECASE)
     ]
     assert found == []

@@ -8,6 +8,8 @@ from clean_rows import ask, exam, login, seoul, source, web, write
 from lakehouse.model.build import build
 from lakehouse.settings import settings
 
+pytestmark = pytest.mark.slow(40)
+
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,6 +26,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         built = build(settings())
         assert built.clocks is not None, "the second build must replace days, not everything"
         assert project.stat().st_mtime_ns == parsed_at, "the second build must not make dbt parse the whole project again"
+        sittings = next((home / "warehouse" / "dbt" / "target" / "compiled").rglob("int_sittings.sql")).read_text()
+        assert "date '2025-11-09'" in sittings, "dbt must read the days of the build's plan"
     settings.cache_clear()
     return home
 

@@ -17,6 +17,8 @@ from lakehouse.places import clean_table
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus, open_tables
 
+pytestmark = pytest.mark.slow(40)
+
 NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 STREAMS = registry().layer("stream")
 STAGED = [
