@@ -77,8 +77,17 @@ def test_it_listens_on_this_machine_alone(seen: dict) -> None:
     assert seen["addresses"] == {"127.0.0.1"}
 
 
+PAUSED = {
+    "daily_exam_processing": False,
+    "daily_media_check": False,
+    "daily_source_partitions": True,
+    "feature_serving": False,
+    "hourly_compaction": False,
+}
+
+
 def test_it_shows_our_dags_and_nobody_elses(seen: dict) -> None:
-    assert {dag["dag_id"]: dag["is_paused"] for dag in seen["dags"]} == {"daily_exam_processing": False, "feature_serving": False}
+    assert {dag["dag_id"]: dag["is_paused"] for dag in seen["dags"]} == PAUSED
 
 
 def test_a_second_one_on_the_same_home_is_refused(seen: dict) -> None:
