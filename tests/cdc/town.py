@@ -130,7 +130,9 @@ class Writer:
             with connection.transaction():
                 self._insert(connection, 2)
                 with connection.transaction(force_rollback=True):
-                    self._run(connection, "delete from attempts", counted=False)
+                    # Some, and not all: the table grows, and so would the log that the engine reads again after each kill.
+                    some = "select attempt_id from attempts order by attempt_id desc limit 50"
+                    self._run(connection, f"delete from attempts where attempt_id in ({some})", counted=False)
                 self._run(connection, "update users set country_code = 'US' where user_id = 'u-1'")
         else:
             with connection.transaction():
