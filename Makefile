@@ -34,16 +34,16 @@ $(READY): requirements.lock pyproject.toml $(UV)
 demo: $(READY) ## the whole day for real: collect, land, refine, model, serve, and truth against mart (SCALE=1 is about 100,000 events)
 	$(RUN)/lakehouse demo --scale $(SCALE)
 
+# Three workers on two cores: much of it is waiting for programs to start.
 test: $(READY) ## every check and test, in their short form
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/lint-imports
-	$(RUN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN)/pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) ## the long form of the proofs: more kills, more cases
 	$(RUN)/pytest -m long
 
-# Three workers on two cores: much of it is waiting.
 faults: $(READY) ## strike every process and every store in turn, and print what was lost and doubled (zeros)
 	$(RUN)/pytest tests/faults --full-faults -n 3 --dist loadfile --no-loadscope-reorder --timeout=3600
 

@@ -68,6 +68,7 @@ def test_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, bytes]
     assert all(at_once[f"curated.{name}"].count(b"\n") > 5 for name in ("fact_attempts", "fact_responses", "mart_retention", "dim_user"))
 
 
+@pytest.mark.long  # six builds
 def test_killed_builds_are_made_up_for(at_once: dict[str, bytes], home: Path, rows: list[Row]) -> None:
     found = _killed(home, rows, [[0.8], [0.2, 1.2]], seed=5)
     assert [name for name in at_once if found[name] != at_once[name]] == []

@@ -32,11 +32,11 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 def _struck(step: str, kinds: set[str], stage: Path, folder: Path, rounds: int, is_full: bool, seed: int) -> list[tuple[Path, int]]:
     """A lake a round, killed at one moment, and then left alone. At least one round for each kind of file that gets its name, in
-    the short form for half of them; as many more, at any moment, as there are rounds."""
+    the short form for a third of them; as many more, at any moment, as there are rounds."""
     shutil.copytree(stage, folder / "counting")
     moments, random = dying.run(step, folder / "counting"), Random(seed)
     assert kinds <= {kind for kind in moments if kind}
-    wanted = sorted(kinds) if is_full else random.sample(sorted(kinds), (len(kinds) + 1) // 2)
+    wanted = sorted(kinds) if is_full else random.sample(sorted(kinds), (len(kinds) + 2) // 3)
     chosen = [random.choice([at for at, kind in enumerate(moments) if kind == one]) for one in wanted]
     chosen += [random.randrange(len(moments)) for _ in range(max(0, rounds - len(chosen)))]
     homes = []

@@ -147,8 +147,8 @@ STEPS = [
 def test_a_rerun_after_a_kill_leaves_the_same(
     step: str, stage: str, kinds: set, base: Path, expected: Outcome, tmp_path: Path, fault, rounds: int, is_full: bool
 ) -> None:
-    """Once before each kind of file gets its name, that is, after the one before it did; and anywhere. The short form takes some
-    of the kinds."""
+    """Once before each kind of file gets its name, that is, after the one before it did; and anywhere. The short form takes
+    one of the kinds."""
     moments, random = _moments(step, base / stage, tmp_path), Random(5)
     assert {kind for kind in moments if kind} == kinds
     chosen = [
