@@ -153,7 +153,7 @@ def test_a_rerun_after_a_kill_leaves_the_same(
     assert {kind for kind in moments if kind} == kinds
     chosen = [
         random.choice([at for at, kind in enumerate(moments) if kind == wanted])
-        for wanted in sorted(kinds if is_full else random.sample(sorted(kinds), rounds))
+        for wanted in (sorted(kinds) if is_full else random.sample(sorted(kinds), 1))
     ]
     anywhere = random.sample(range(len(moments)), min(len(moments), max(1, rounds - len(chosen))))
     struck = [_survives(step, base / stage, moment, tmp_path, expected) for moment in dict.fromkeys([*chosen, *anywhere])]
