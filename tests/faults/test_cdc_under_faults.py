@@ -59,6 +59,14 @@ class City:
             assert time.monotonic() < until, self.cdc.log.read_text()[-2_000:]
             time.sleep(0.1)
 
+    def published(self, after: int) -> int:
+        """Wait until the ledger has more batches than `after`; how many it has."""
+        until = time.monotonic() + 400
+        while (there := Ledger(self.home / "cdc").batches()) <= after:
+            assert time.monotonic() < until, self.cdc.log.read_text()[-2_000:]
+            time.sleep(0.05)
+        return there
+
     def writer(self) -> town.Writer:
         self.seed += 1
         return town.Writer(self.server.url(), self.seed)
@@ -84,12 +92,15 @@ def _fast(rounds: int) -> int:
 
 
 def test_engine_killed_in_the_stream(city: City, fault, rounds: int) -> None:
-    random = Random(7)
+    random, batches = Random(7), 0
     with city.writer() as writer:
-        for _ in range(rounds):
+        for turn in range(rounds):
             city.cdc.told()
-            time.sleep(random.uniform(0.2, 1.5))
+            if turn % 3:  # or else in the seconds in which it looks for its place in the log: then the next start waits longer
+                batches = city.published(batches)
+            time.sleep(random.uniform(0.0, 1.0))
             city.cdc.kill_engine()
+            batches = Ledger(city.home / "cdc").batches()
         city.cdc.told()
     lost, doubled, bus = caught_up(city.home, city.server)
     fault("Debezium killed in the stream (kill -9)", rounds=rounds, sent=writer.changes, lost=lost, doubled=doubled)
