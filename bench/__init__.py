@@ -1,6 +1,10 @@
 """Speed as ratios to a named yardstick, measured in the same run (`make bench`). Never a time in a test."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 
 
 @dataclass(frozen=True)

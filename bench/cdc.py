@@ -52,7 +52,7 @@ def rows() -> list[Row]:
             ten_times / once,
             1.5,
             at_most=True,
-            note=f"{once:.0f} and {ten_times:.0f} MB; the heap may take {HEAP_MB}",
+            note=f"{once:.0f} and {ten_times:.0f} MB; the heap may take {HEAP_MB} MB",
         ),
     ]
 

@@ -21,14 +21,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench import Row
+from bench import LAKEHOUSE, Row
 
 CONNECTIONS = 64
 BATCH = 100
 ROUNDS = 10
 SECONDS = 1.0
 PROGRAMS = {
-    "ours": [str(Path(sys.executable).parent / "lakehouse"), "collect", "--port", "0"],
+    "ours": [LAKEHOUSE, "collect", "--port", "0"],
     "bare": [sys.executable, "-m", "bench.collector_yardsticks", "bare"],
     "pydantic": [sys.executable, "-m", "bench.collector_yardsticks", "pydantic"],
     "naive": [sys.executable, "-m", "bench.collector_yardsticks", "naive"],

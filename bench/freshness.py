@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from bench import Row
+from bench import LAKEHOUSE, Row
 from lakehouse import places
 from lakehouse.contracts import registry
 from lakehouse.places import Home
@@ -29,7 +29,6 @@ from lakehouse.settings import child_environment
 
 PER_SECOND, SECONDS, REQUESTS_A_SECOND = 500, 180, 10
 _CONTRACT = "exam.events"
-_LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 _SETTLED_S = 60.0
 
 
@@ -148,7 +147,7 @@ def _ingesting(home: Path) -> Iterator[subprocess.Popen]:
 @contextmanager
 def running(home: Path, *words: str, stdout=subprocess.DEVNULL, **env: str) -> Iterator[subprocess.Popen]:
     environment = child_environment(LAKEHOUSE_HOME=str(home), **env)
-    process = subprocess.Popen([_LAKEHOUSE, *words], stdout=stdout, stderr=subprocess.DEVNULL, env=environment, text=True)
+    process = subprocess.Popen([LAKEHOUSE, *words], stdout=stdout, stderr=subprocess.DEVNULL, env=environment, text=True)
     try:
         yield process
     finally:

@@ -20,14 +20,13 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import Row
+from bench import LAKEHOUSE, Row
 
 SECONDS = 180
 EVENTS_PER_S = 500
 BATCH = 50
 ORGS = range(1, 21)
 GOAL_P99_S = 5.0
-_LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 
 
 class Program:
@@ -36,7 +35,7 @@ class Program:
     def __init__(self, home: Path, *words: str) -> None:
         unset = ("LAKEHOUSE_LIVE_REDIS_URL", "LAKEHOUSE_REDIS_URL")
         env = {k: v for k, v in os.environ.items() if k not in unset} | {"LAKEHOUSE_HOME": str(home)}  # noqa: TID251
-        self._process = subprocess.Popen([_LAKEHOUSE, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True)
+        self._process = subprocess.Popen([LAKEHOUSE, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True)
 
     def ready(self) -> None:
         import psutil

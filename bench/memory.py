@@ -9,12 +9,11 @@ go on for ever are measured where they run: bench/collector_steady.py, freshness
 import os
 import random
 import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import Row
+from bench import LAKEHOUSE, Row
 from bench.collector import body
 from lakehouse.contracts import registry
 from lakehouse.door import Door
@@ -25,7 +24,6 @@ from lakehouse.storage.local import LocalBus
 
 EVENTS, TIMES, _BODY = 40_000, 10, 100
 _CONTRACT = "exam.events"
-_LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 
 
 def rows() -> list[Row]:
@@ -59,7 +57,7 @@ def _publish(home: Path, events: int) -> None:
 
 def _peak(home: Path, verb: str) -> float:
     environment = child_environment(LAKEHOUSE_HOME=str(home), LAKEHOUSE_REFINE_BATCH_ROWS=str(EVENTS))
-    process = subprocess.Popen([_LAKEHOUSE, verb], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([LAKEHOUSE, verb], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

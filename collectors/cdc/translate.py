@@ -87,7 +87,6 @@ class _Plan:
 
     def __init__(self, contract: Contract, columns: tuple[str, ...], placeholder: str) -> None:
         known = frozenset(contract.names)
-        self.columns = columns
         self.changed_at = next((c for c in _CHANGED_AT if c in columns), None)
         # What the envelope says already; also the key, where it is one of these (org_id of organizations).
         elsewhere = {*_ON_ENVELOPE, self.changed_at, contract.row_key} - known
@@ -106,7 +105,6 @@ class Translator:
         self._mark = setting.placeholder.encode()
         self._mark_base64 = b64encode(self._mark)
         self._plans: dict[tuple, _Plan] = {}
-        self._last_plans: dict[str, _Plan] = {}
         self._digest = blake2b(digest_size=16, key=setting.secret)
         self._time: tuple[int, str] = (-1, "")
         self._versions = {c.id: c.version for c in (*setting.tables.values(), setting.floors)}
@@ -196,11 +194,10 @@ class Translator:
         return {c: v for c, v in row.items() if c in told} if row else None
 
     def _plan(self, contract: Contract, row: dict) -> _Plan:
-        columns = tuple(row)
-        plan = self._last_plans.get(contract.table)
-        if plan is None or plan.columns != columns:
-            plan = self._plans.get((contract.table, columns)) or _Plan(contract, columns, self._set.placeholder)
-            self._plans[contract.table, columns] = self._last_plans[contract.table] = plan
+        shape = (contract.table, *row)
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._plans[shape] = _Plan(contract, tuple(row), self._set.placeholder)
         return plan
 
     def _is_unavailable(self, value: Any, plan: _Plan) -> bool:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -34,6 +35,13 @@ def as_described(response: httpx.Response) -> None:
         if "content" in described:
             response.read()
             jsonschema.validate(response.json(), described["content"][response.headers["content-type"]]["schema"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _now(request: pytest.FixtureRequest) -> None:
+    """A module's NOW is when its first test runs, and not when it was collected: that may be a quarter of an hour before."""
+    if hasattr(request.module, "NOW"):
+        request.module.NOW = datetime.now(UTC)
 
 
 class Running:

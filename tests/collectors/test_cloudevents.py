@@ -20,13 +20,6 @@ NOW = datetime.now(UTC)
 FORMS = Forms(registry(), door("http"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _now() -> None:
-    """When the first test runs, and not when it was collected: in the whole suite that may be a quarter of an hour before."""
-    global NOW
-    NOW = datetime.now(UTC)
-
-
 def cloud_event(**changes: object) -> dict:
     event = started()
     made = {"specversion": "1.0", "id": event["event_id"], "source": "/exam-app", "type": "exam.events", "orgid": 17}

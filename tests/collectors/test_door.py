@@ -18,13 +18,6 @@ pytestmark = pytest.mark.slow(40)
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _now() -> None:
-    """When the first test runs, and not when it was collected: in the whole suite that may be a quarter of an hour before."""
-    global NOW
-    NOW = datetime.now(UTC)
-
-
 @pytest.fixture(scope="module")
 def door() -> Door:
     return Door(registry(), "http")

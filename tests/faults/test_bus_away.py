@@ -13,9 +13,9 @@ FOR_S = {False: 1.5, True: 120.0}
 
 
 @pytest.mark.timeout(900)
-def test_the_bus_is_away_for_a_while_under_load(home: Path, fault, rounds: int, request: pytest.FixtureRequest) -> None:
+def test_the_bus_is_away_for_a_while_under_load(home: Path, fault, rounds: int, is_full: bool) -> None:
     """Its folder is moved away and a file stands in its place: every publish fails, as with an unplugged disk."""
-    is_full, journey = request.config.getoption("--full-faults"), Journey(home)
+    journey = Journey(home)
     bus, aside = home / "bus", home / "bus.aside"
     try:
         journey.start("collector")

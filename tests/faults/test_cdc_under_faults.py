@@ -59,13 +59,12 @@ class City:
             assert time.monotonic() < until, self.cdc.log.read_text()[-2_000:]
             time.sleep(0.1)
 
-    def published(self, after: int) -> int:
-        """Wait until the ledger has more batches than `after`; how many it has."""
+    def published(self, after: int) -> None:
+        """Wait until the ledger has more batches than `after`."""
         until = time.monotonic() + 400
-        while (there := Ledger(self.home / "cdc").batches()) <= after:
+        while Ledger(self.home / "cdc").batches() <= after:
             assert time.monotonic() < until, self.cdc.log.read_text()[-2_000:]
             time.sleep(0.05)
-        return there
 
     def writer(self) -> town.Writer:
         self.seed += 1
@@ -97,7 +96,7 @@ def test_engine_killed_in_the_stream(city: City, fault, rounds: int) -> None:
         for turn in range(rounds):
             city.cdc.told()
             if turn % 3:  # or else in the seconds in which it looks for its place in the log: then the next start waits longer
-                batches = city.published(batches)
+                city.published(batches)
             time.sleep(random.uniform(0.0, 1.0))
             city.cdc.kill_engine()
             batches = Ledger(city.home / "cdc").batches()

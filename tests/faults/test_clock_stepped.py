@@ -38,8 +38,8 @@ def raw_days(home: Path) -> tuple[int, int]:
 
 
 @pytest.mark.timeout(900)
-def test_stepped_backward_and_forward(home: Path, fault, request: pytest.FixtureRequest) -> None:
-    steps = STEPS_S * (5 if request.config.getoption("--full-faults") else 1)
+def test_stepped_backward_and_forward(home: Path, fault, is_full: bool) -> None:
+    steps = STEPS_S * (5 if is_full else 1)
     file = home / "clock"
     clock.step(file, 0.0)
     journey = Journey(home, before=partial(clock.install, str(file)))

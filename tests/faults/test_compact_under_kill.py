@@ -6,7 +6,6 @@ a lake of many small files ─▶ compact, killed ─▶ the same rows ─▶ co
 import shutil
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -18,7 +17,8 @@ from lakehouse.places import Home
 from lakehouse.settings import child_environment
 from lakehouse.storage.delta import DeltaTables
 from tests.faults import dying
-from tests.faults.test_land_and_refine_under_kill import CONTRACTS, Outcome, _publish, outcome
+from tests.faults.test_ingest_under_kill import _ids
+from tests.faults.test_land_and_refine_under_kill import CONTRACTS, _publish, outcome
 from tests.live.processes import LAKEHOUSE
 
 pytestmark = pytest.mark.slow(60)
@@ -44,10 +44,6 @@ def _files(home: Path) -> int:
     tables = DeltaTables(str(Home(home).lake), Home(home).locks)
     contracts = map(registry().get, CONTRACTS)
     return sum(len(tables.files(places.clean_table(c.domain, c.table))) for c in contracts)
-
-
-def _ids(found: Outcome) -> Counter:
-    return Counter((contract, row[0]) for contract, rows in found.clean.items() for row in rows)
 
 
 @pytest.mark.long  # `make faults` runs it; a lake of many small files takes a while to make

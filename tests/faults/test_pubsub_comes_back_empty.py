@@ -91,8 +91,8 @@ def all_of_it(lake: Lake, sender: Sender) -> Outcome:
 
 
 @pytest.mark.timeout(1800)
-def test_killed_and_restarted_empty_under_load(home: Path, tmp_path: Path, fault, request: pytest.FixtureRequest) -> None:
-    turns = 8 if request.config.getoption("--full-faults") else 1
+def test_killed_and_restarted_empty_under_load(home: Path, tmp_path: Path, fault, is_full: bool) -> None:
+    turns = 8 if is_full else 1
     folder = tmp_path / "pubsub"
     folder.mkdir()
     lake, emulator, store = Lake(settings()), Emulator(folder), f"sqlite:///{home}/keys.sqlite"

@@ -45,8 +45,8 @@ class Forgetful(LocalBus):
 
 
 @pytest.mark.timeout(900)
-def test_everything_twice_and_out_of_order(home: Path, fault, request: pytest.FixtureRequest) -> None:
-    turns = 20 if request.config.getoption("--full-faults") else 2
+def test_everything_twice_and_out_of_order(home: Path, fault, is_full: bool) -> None:
+    turns = 20 if is_full else 2
     lake, again = Lake(settings()), 0
     for turn in range(turns):
         random = Random(turn)

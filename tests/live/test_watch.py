@@ -1,13 +1,12 @@
 """`lakehouse live watch` in a terminal: figures that were accepted are on the screen; what is refused is told."""
 
-import os
 import subprocess
 from pathlib import Path
 from random import Random
 
 import redis
 
-from lakehouse.settings import Settings
+from lakehouse.settings import Settings, child_environment
 from lakehouse.storage.open import open_vault
 from tests.live import town as t
 from tests.live.processes import LAKEHOUSE, running
@@ -15,7 +14,7 @@ from tests.live.test_live_serving import of_tenant
 
 
 def _watch(town: Path, *words: str) -> subprocess.CompletedProcess:
-    wide = os.environ | {"LAKEHOUSE_HOME": str(town), "COLUMNS": "200"}  # noqa: TID251
+    wide = child_environment(LAKEHOUSE_HOME=str(town), COLUMNS="200")
     return subprocess.run([LAKEHOUSE, "live", "watch", *words], env=wide, capture_output=True, text=True, timeout=60, check=False)
 
 
