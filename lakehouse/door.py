@@ -9,75 +9,26 @@ payload is passed on as it was written, unknown fields included.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import repeat
-from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
-from lakehouse import envelope, verdicts
+from lakehouse import verdicts
+from lakehouse.admission import MAX_EVENTS, Admission, Admitted, BodyRejectedError
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import BadInputError
-from lakehouse.judge import MAX_PAYLOAD_BYTES, NOT_JSON, WHITESPACE, Judge, Many, decode_names, decode_raw, refusal, repeats_a_name
+from lakehouse.envelope import Envelope, encode
+from lakehouse.fast_lane import FastLane, is_array, outer_event
+from lakehouse.judge import NOT_JSON, WHITESPACE, Judge, Many, decode_names, decode_raw, refusal, repeats_a_name
 from lakehouse.verdicts import Rejection
 
-MAX_EVENTS = 1_000
-_LINES_TOGETHER_BYTES = envelope.MAX_BATCH_BYTES // 4  # bodies up to here become one piece of a bus message
-_MUCH_BYTES = 8_192
-_COLON = ord(":")
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_encode_lines = msgspec.json.Encoder().encode_lines
 _Tenant = msgspec.defstruct("Tenant", [("org_id", int | None)])
 _decode_tenant = msgspec.json.Decoder(_Tenant).decode
 _decode_tenants = msgspec.json.Decoder(_Tenant).decode_lines
-
-
-class Admitted(NamedTuple):
-    """An event that came through: its contract's id, and its envelope as one line."""
-
-    contract: str
-    line: bytes
-
-
-@dataclass(slots=True)
-class Admission:
-    """What became of a body's events.
-
-    lines      contract id → encoded envelopes, in order; one element may hold several, a line end between them
-    counts     contract id → how many events that are
-    rejected   index → why
-    event_ids  of all, where any was rejected; None where it could not be read
-    """
-
-    size: int
-    lines: dict[str, list[bytes]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    rejected: dict[int, Rejection] = field(default_factory=dict)
-    event_ids: list[str | None] = field(default_factory=list)
-
-    def take(self, contract: str, lines: list[bytes], count: int) -> None:
-        self.lines.setdefault(contract, []).extend(lines)
-        self.counts[contract] = self.counts.get(contract, 0) + count
-
-    @property
-    def accepted(self) -> int:
-        return self.size - len(self.rejected)
-
-
-class BodyRejectedError(BadInputError):
-    """Nothing of this body can be judged event by event. `position` is the byte where it stops making sense."""
-
-    def __init__(self, code: str, message: str, position: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.position = position
 
 
 class Door:
@@ -86,14 +37,10 @@ class Door:
     def __init__(self, contracts: Registry, source: str, layers: tuple[str, ...] = ("stream",)) -> None:
         self._judges = {c.id: Judge(c) for c in contracts.layer(*layers)}
         self._source = source
-        self._colons = {struct: colons for judge in self._judges.values() for struct, colons in judge.least_colons.items()}
-        self._optional_from = {struct: _required(struct) for struct in self._colons}
         words = {name: project.python_type(contracts.word(name)) for name in ("event_id", "contract", "org_id")}
-        self._decode_event = msgspec.json.Decoder(_event("Event", **words)).decode
-        plain = _event("PlainEvent", **words | {"event_id": str})
-        self._decode_one = msgspec.json.Decoder(plain).decode
-        self._decode_many = msgspec.json.Decoder(list[plain]).decode
+        self._decode_event = msgspec.json.Decoder(outer_event("Event", **words)).decode
         self._event_ids = Many(contracts.word("event_id").pattern)
+        self.fast_lane = FastLane(self._judges, words, self._event_ids, source)
 
     def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admitted | Rejection:
         """One event. `received_at` in UTC; `skew_ms` by skew.py. Raises nothing, whatever the bytes are."""
@@ -114,8 +61,9 @@ class Door:
         decoded = judge.judge(outer.payload, received_at, skew_ms)
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")
-        wrapped = self._wrap(judge, [outer], [decoded], zone_id, received_at, skew_ms, b"\n" in text)
-        return Admitted(outer.contract, envelope.encode(wrapped[0]))
+        payload = msgspec.Raw(bytes(outer.payload).replace(b"\n", b" "))  # line ends stand between tokens only
+        known = (judge.contract.id, judge.contract.version, self._source, zone_id, outer.org_id, judge.subject_of(decoded), received_at)
+        return Admitted(outer.contract, encode(Envelope(outer.event_id, *known, payload, skew_ms)))
 
     def admit_body(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission:
         """All events of one body. `received_at` in UTC; `skew_ms` by skew.py.
@@ -124,7 +72,7 @@ class Door:
         """
         if not body.isascii():
             _refuse_other_than_utf8(body)
-        if good := self._admit_good(body, zone_id, received_at, skew_ms):
+        if good := self.fast_lane.admit(body, zone_id, received_at, skew_ms):
             return good
         elements = _elements(body)
         whole = Admission(len(elements))
@@ -155,52 +103,6 @@ class Door:
             whole.event_ids = [None if isinstance(e, Rejection) else self._event_id(e) for e in events]
         return whole
 
-    def _admit_good(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission | None:
-        """The whole body in a few passes of C where nothing is wrong with it; None where anything may be."""
-        judges = self._judges
-        try:
-            events = self._decode_many(body) if _is_array(body) else [self._decode_one(body)]
-            payloads = self._decoded(events)
-            if not 0 < len(events) <= MAX_EVENTS or len(body) > MAX_PAYLOAD_BYTES or (b"\\" in body and b"\\u0000" in body):
-                return None
-            if not self._event_ids.match([e.event_id for e in events]) or not self._names_are_unique(body, events, payloads):
-                return None
-        except (*NOT_JSON, KeyError):
-            return None
-        admission = Admission(len(events))
-        for contract, mine, theirs in _by_contract(events, payloads):
-            judge = judges[contract]
-            if not judge.all_good(theirs, received_at, skew_ms):
-                return None
-            wrapped = self._wrap(judge, mine, theirs, zone_id, received_at, skew_ms, b"\n" in body)
-            admission.take(contract, _encoded(wrapped, len(body)), len(mine))
-        return admission
-
-    def _decoded(self, events: list) -> list:
-        contracts = {e.contract for e in events}
-        if len(contracts) == 1:
-            return list(map(self._judges[contracts.pop()].skim, [e.payload for e in events]))
-        return [self._judges[e.contract].skim(e.payload) for e in events]
-
-    def _names_are_unique(self, body: bytes, events: list, payloads: list) -> bool:
-        """Whether no object of the body names a member twice, by counting.
-
-        Every member brings a colon, and so do the texts of timestamps. A value that was decoded stands for one member at
-        least; if there are no more colons than these account for, no member was there twice. That is the cheap proof for
-        bodies without nulls, unknown fields and other colons. The second counts `":` against the names themselves.
-        """
-        values_of = msgspec.structs.astuple
-        least = 4 * len(events) - [e.org_id for e in events].count(None)
-        least += sum([self._colons[struct] * times for struct, times in Counter(map(type, payloads)).items()])
-        first = self._optional_from  # to compare with the required values, which are never None, would cost most of it all
-        least -= sum([values_of(p)[first[type(p)] :].count(None) for p in payloads])
-        if b"+" in body:
-            least += body.count(b"+00:00") + body.count(b"+09:00")
-        if _count_colons(body) == least:
-            return True
-        names = sum(len(decode_names(event)) for event in _elements(body)) + sum(len(decode_names(event.payload)) for event in events)
-        return body.translate(None, WHITESPACE).count(b'":') == names
-
     def _sort_out(
         self, elements: list[msgspec.Raw], first: int, whole: Admission, zone_id: str, received_at: datetime, skew_ms: int | None
     ) -> None:
@@ -217,7 +119,7 @@ class Door:
             return
         middle = len(elements) // 2
         for start, part in ((0, elements[:middle]), (middle, elements[middle:])):
-            if good := self._admit_good(b"[%b]" % b",".join(part), zone_id, received_at, skew_ms):
+            if good := self.fast_lane.admit(b"[%b]" % b",".join(part), zone_id, received_at, skew_ms):
                 for contract, lines in good.lines.items():
                     whole.take(contract, lines, good.counts[contract])
             else:
@@ -230,19 +132,6 @@ class Door:
         except (*NOT_JSON, KeyError):
             return None
         return event_id if self._event_ids.match([event_id]) else None
-
-    def _wrap(
-        self, judge: Judge, events: list, payloads: list, zone_id: str, received_at: datetime, skew_ms: int | None, has_line_ends: bool
-    ) -> list:
-        """Events and their decoded payloads → envelopes. A line end, which JSON has between tokens only, becomes a blank."""
-        contract, version, source = judge.contract.id, judge.contract.version, self._source
-        raws = [e.payload for e in events]
-        if has_line_ends:
-            raws = [msgspec.Raw(bytes(raw).replace(b"\n", b" ")) for raw in raws]
-        same = map(repeat, (contract, version, source, zone_id))
-        subjects = map(judge.subject_of, payloads)
-        ids, org_ids = [e.event_id for e in events], [e.org_id for e in events]
-        return list(map(envelope.Envelope, ids, *same, org_ids, subjects, repeat(received_at), raws, repeat(skew_ms)))
 
 
 def tenants_of(admission: Admission) -> set[int | None]:
@@ -270,46 +159,11 @@ def _door(contracts: Registry, source: str) -> Door:
     return Door(contracts, source)
 
 
-def _event(name: str, **words: object) -> type:
-    fields = [("event_id", words["event_id"]), ("contract", words["contract"]), ("payload", msgspec.Raw)]
-    return msgspec.defstruct(name, [*fields, ("org_id", words["org_id"] | None, None)], gc=False, forbid_unknown_fields=True)
-
-
-def _required(struct: type) -> int:
-    """How many of a struct's fields are; they come first."""
-    return sum(f.required for f in msgspec.structs.fields(struct))
-
-
-def _count_colons(body: bytes) -> int:
-    """numpy is the quicker one where there is much to count."""
-    if len(body) < _MUCH_BYTES:
-        return body.count(b":")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
-
-
-def _encoded(wrapped: list, size: int) -> list[bytes]:
-    return [_encode_lines(wrapped)[:-1]] if size < _LINES_TOGETHER_BYTES else [envelope.encode(e) for e in wrapped]
-
-
-def _by_contract(events: list, payloads: list) -> Iterator[tuple[str, list, list]]:
-    contracts = {e.contract for e in events}
-    if len(contracts) == 1:
-        yield events[0].contract, events, payloads
-        return
-    for contract in contracts:
-        mine, theirs = zip(*[(e, p) for e, p in zip(events, payloads) if e.contract == contract])
-        yield contract, mine, theirs
-
-
-def _is_array(body: bytes) -> bool:
-    return body.lstrip(WHITESPACE).startswith(b"[")
-
-
 def _elements(body: bytes) -> list[msgspec.Raw]:
     if not body.strip(WHITESPACE):
         raise BodyRejectedError(verdicts.EMPTY, "the body is empty")
     try:
-        elements = _decode_elements(body) if _is_array(body) else [decode_raw(body)]
+        elements = _decode_elements(body) if is_array(body) else [decode_raw(body)]
     except msgspec.DecodeError as error:
         at = _BYTE.search(str(error))
         raise BodyRejectedError(verdicts.MALFORMED_JSON, "the body is not JSON", at and int(at[1])) from None

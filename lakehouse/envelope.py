@@ -8,12 +8,14 @@ person with a command line, may also send one bare JSON envelope as a message; `
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import repeat
 
 import msgspec
 import zstandard
 
 MAX_BATCH_BYTES = 2_000_000  # before compression; Pub/Sub's emulator refuses what comes to more than 4 MB
 _LEVEL = -5  # to a quarter of the size for half of the CPU that level 1 takes to a seventh: the bus holds it for seconds
+_WINDOW_LOG = 17  # 128 KiB back is what a processor's own cache still holds; further costs a tenth more, and saves 2 % of the bytes
 _LINE_END = ord("\n")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # a frame that claims more is not ours
@@ -40,6 +42,41 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Envelope).decode
 """One line of JSON → Envelope. Raises msgspec.DecodeError or msgspec.ValidationError."""
 
+_encode_lines = msgspec.json.Encoder().encode_lines
+_FIELDS = [(f.name, f.type) for f in msgspec.structs.fields(Envelope)]
+_OF_ONE_REQUEST = slice(1, 5)  # contract to zone_id: they stand side by side, so that one piece of text can be all of them
+_Shared = msgspec.defstruct("Shared", _FIELDS[_OF_ONE_REQUEST])
+_Alike = msgspec.defstruct(
+    "Alike",
+    [
+        _FIELDS[0],
+        (_FIELDS[1][0], msgspec.Raw),
+        *((name, msgspec.Raw if kind is datetime else kind) for name, kind in _FIELDS[5:-1]),
+        (*_FIELDS[-1], None),
+    ],
+    gc=False,
+    omit_defaults=True,
+)
+
+
+def encode_alike(
+    event_ids: Iterable[str],
+    org_ids: Iterable[int | None],
+    subjects: Iterable[str | None],
+    payloads: Iterable[msgspec.Raw],
+    *shared: str,
+    received_at: datetime,
+    clock_skew_ms: int | None = None,
+) -> bytes:
+    """The lines of envelopes that differ in four fields only, as those of one request do; a line end between them.
+
+    `shared` is contract, contract_version, source and zone_id. The bytes are those that `encode` makes of each; what all
+    have in common is turned into text once.
+    """
+    same = encode(_Shared(*shared)).partition(b":")[2].removesuffix(b"}")
+    at, skew = map(repeat, (msgspec.Raw(encode(received_at)), clock_skew_ms))
+    return _encode_lines(list(map(_Alike, event_ids, repeat(msgspec.Raw(same)), org_ids, subjects, at, payloads, skew)))[:-1]
+
 
 class Packer:
     """Packs lines while they come, in one buffer that is used again and again: fresh memory for every batch would cost
@@ -48,7 +85,8 @@ class Packer:
     def __init__(self, max_bytes: int = MAX_BATCH_BYTES) -> None:
         self._buffer = bytearray(max_bytes)
         self._end = 0
-        self._compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+        parameters = zstandard.ZstdCompressionParameters.from_level(_LEVEL, window_log=_WINDOW_LOG)
+        self._compress = zstandard.ZstdCompressor(compression_params=parameters).compress
         self._messages: list[bytes] = []
 
     def add(self, lines: Iterable[bytes]) -> None:

@@ -59,7 +59,7 @@ class Many:
     def __init__(self, pattern: str) -> None:
         self._match = re.compile(rf"(?:(?:{pattern.removeprefix('^').removesuffix('$')})\n)*").fullmatch
 
-    def match(self, texts: list[str]) -> bool:
+    def match(self, texts: Sequence[str]) -> bool:
         together = "\n".join([*texts, ""])
         return together.count("\n") == len(texts) and self._match(together) is not None
 
@@ -82,7 +82,7 @@ class Judge:
         self.time_of = attrgetter(contract.event_time)
         self.subject_of = attrgetter(contract.subject) if contract.subject else lambda payload: None
         self.least_colons = {struct: _least_colons(struct, contract) for struct in getattr(plain, "__args__", (plain,))}
-        self._patterns = [(attrgetter(f.name), Many(f.pattern)) for f in contract.fields if f.pattern]
+        self._patterns = [(attrgetter(f.name), Many(f.pattern), f.required) for f in contract.fields if f.pattern]
         self._decimals = project.decimal_limits(contract)
 
     def judge(self, payload: bytes | msgspec.Raw, received_at: datetime, skew_ms: int | None = None) -> Any | Rejection:
@@ -121,8 +121,10 @@ class Judge:
         earliest, latest = _limits(received_at, skew_ms)
         if min(times) < earliest or max(times) > latest:
             return False
-        if not all(many.match([v for v in map(value_of, decoded) if v is not None]) for value_of, many in self._patterns):
-            return False
+        for value_of, many, is_required in self._patterns:
+            values = map(value_of, decoded)
+            if not many.match(list(values) if is_required else [v for v in values if v is not None]):
+                return False
         return not self._decimals or not any(map(self._breaks_decimals, decoded))
 
     def _too_early_or_late(self, decoded: Any, received_at: datetime, skew_ms: int | None) -> Rejection | None:

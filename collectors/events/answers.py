@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lakehouse.door import Admission
+from lakehouse.admission import Admission
 
 JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode

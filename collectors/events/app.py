@@ -25,8 +25,9 @@ from collectors.events.room import Room, SpoolFullError
 from collectors.media.app import MEDIA_PATH, Media
 from lakehouse import skew
 from lakehouse.access.open import open_gate
+from lakehouse.admission import BodyRejectedError
 from lakehouse.contracts import registry
-from lakehouse.door import BodyRejectedError, door
+from lakehouse.door import door
 from lakehouse.errors import BadInputError, BusyError, NotDurableError
 from lakehouse.log import get_log
 from lakehouse.places import Home

@@ -10,8 +10,9 @@ from enum import Enum
 
 from collectors.events.cloudevents import CloudEvents, is_json_type
 from lakehouse import verdicts
+from lakehouse.admission import Admission, BodyRejectedError
 from lakehouse.contracts.registry import Registry
-from lakehouse.door import Admission, BodyRejectedError, Door, elements, tenants_of
+from lakehouse.door import Door, elements, tenants_of
 from lakehouse.judge import WHITESPACE
 from lakehouse.verdicts import Rejection
 

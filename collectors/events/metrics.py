@@ -20,7 +20,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from lakehouse.door import Admission
+from lakehouse.admission import Admission
 
 _REQUEST_S = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _PUBLISH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)

@@ -9,9 +9,9 @@ from typing import Any
 from collectors.events import cloudevents
 from collectors.events.forms import BATCHED, JSON, STRUCTURED
 from lakehouse.access.caller import Scope
+from lakehouse.admission import MAX_EVENTS
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
-from lakehouse.door import MAX_EVENTS
 from lakehouse.skew import MOST_MS, TOLERANCE_MS
 from lakehouse.verdicts import CODES
 

@@ -178,14 +178,15 @@ EVENTS = st.builds(
 
 
 @settings(max_examples=300, deadline=None)
-@given(event=EVENTS)
-def test_every_event_gets_a_verdict_and_both_ways_agree(event: dict) -> None:
+@given(events=st.lists(EVENTS, min_size=1, max_size=3), indent=st.sampled_from([None, 1]), skew_ms=st.sampled_from([None, 5_000]))
+def test_every_event_gets_a_verdict_and_both_ways_agree(events: list[dict], indent: int | None, skew_ms: int | None) -> None:
     door = Door(registry(), "http")
-    raw = json.dumps(event).encode()
-    exact = door.admit(raw, "univprep", NOW)
-    assert isinstance(exact, Admitted) or exact.code in CODES
-    quick = door._admit_good(raw, "univprep", NOW)
-    assert quick is None or quick.lines == {exact.contract: [exact.line]}
+    raws = [json.dumps(event, indent=indent).encode() for event in events]
+    exact = [door.admit(raw, "univprep", NOW, skew_ms) for raw in raws]
+    assert all(isinstance(v, Admitted) or v.code in CODES for v in exact)
+    quick = door.fast_lane.admit(b"[%b]" % b",".join(raws), "univprep", NOW, skew_ms)
+    if quick is not None:
+        assert quick.lines == {c: [b"\n".join(e.line for e in exact if e.contract == c)] for c in {e.contract for e in exact}}
 
 
 @settings(max_examples=500, deadline=None)

@@ -124,14 +124,14 @@ def test_pull_sees_segments_of_new_writers(root):
 
 
 def test_threads_share_an_fsync(root, monkeypatch):
-    bus, real, calls = LocalBus(root), os.fdatasync, []
+    bus, real, calls = LocalBus(root), os.pwritev, []
 
-    def slow_disk(fd: int) -> None:
+    def slow_disk(fd: int, *what: object) -> int:
         calls.append(fd)
         threading.Event().wait(0.02)
-        real(fd)
+        return real(fd, *what)
 
-    monkeypatch.setattr(os, "fdatasync", slow_disk)
+    monkeypatch.setattr(os, "pwritev", slow_disk)
     threads = [threading.Thread(target=bus.publish, args=(TOPIC, [b"%d" % n])) for n in range(40)]
     for thread in threads:
         thread.start()
@@ -215,15 +215,17 @@ def test_a_record_beyond_every_limit_is_refused(root, monkeypatch):
     assert pulled(root) == [b"fine"]
 
 
-def test_a_failed_fsync_is_no_acknowledgement_and_no_end(root, monkeypatch):
-    bus = LocalBus(root)
+def test_what_was_written_and_not_synced_is_no_acknowledgement_and_no_end(root, monkeypatch):
+    bus, real = LocalBus(root), os.pwritev
     bus.publish(TOPIC, [b"before"])
 
-    def failing(fd: int) -> None:
+    def failing(fd: int, views: list[memoryview], offset: int, flags: int) -> int:
+        assert flags == os.RWF_DSYNC
+        real(fd, views, offset)
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as disk:
-        disk.setattr(os, "fdatasync", failing)
+        disk.setattr(os, "pwritev", failing)
         with pytest.raises(NotDurableError):
             bus.publish(TOPIC, [b"not promised"])
     bus.publish(TOPIC, [b"after"])
@@ -231,10 +233,22 @@ def test_a_failed_fsync_is_no_acknowledgement_and_no_end(root, monkeypatch):
     assert pulled(root) == [b"before", b"after"]
 
 
-def test_an_interrupted_writer_fails_all_who_waited_with_it(root, monkeypatch):
-    bus, real, entered, failures = LocalBus(root), os.fdatasync, threading.Event(), []
+def test_a_disk_that_takes_a_little_at_a_time_gets_it_all(root, monkeypatch):
+    bus, real = LocalBus(root), os.pwritev
 
-    def interrupted(fd: int) -> None:
+    def a_little(fd: int, views: list[memoryview], offset: int, flags: int) -> int:
+        return real(fd, [views[0][:7]], offset, flags)
+
+    monkeypatch.setattr(os, "pwritev", a_little)
+    bus.publish(TOPIC, [b"twelve bytes", b"and some more of them"])
+    bus.close()
+    assert pulled(root) == [b"twelve bytes", b"and some more of them"]
+
+
+def test_an_interrupted_writer_fails_all_who_waited_with_it(root, monkeypatch):
+    bus, real, entered, failures = LocalBus(root), os.pwritev, threading.Event(), []
+
+    def interrupted(fd: int, *what: object) -> int:
         entered.set()
         threading.Event().wait(0.2)
         raise KeyboardInterrupt
@@ -245,14 +259,14 @@ def test_an_interrupted_writer_fails_all_who_waited_with_it(root, monkeypatch):
         except (NotDurableError, KeyboardInterrupt) as error:
             failures.append(error)
 
-    monkeypatch.setattr(os, "fdatasync", interrupted)
+    monkeypatch.setattr(os, "pwritev", interrupted)
     threads = [threading.Thread(target=publish_one, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(failures) == 4
-    monkeypatch.setattr(os, "fdatasync", real)
+    monkeypatch.setattr(os, "pwritev", real)
     bus.publish(TOPIC, [b"after"])
     bus.close()
     assert pulled(root) == [b"after"]
