@@ -41,10 +41,13 @@ class Refine(beam.PTransform):
 
 
 def waiting(settings: Settings, contracts: Sequence[Contract] | None = None) -> list[tuple[str, Group]]:
-    """What there is to refine (of these contracts), under its contract's id. A predecessor that was killed is finished first."""
+    """What there is to refine (of these contracts), under its contract's id. A predecessor that was killed is finished first:
+    its markers, and what it refined, or knew of floors, and did not fold into current."""
     at, found = stores(settings), []
     for contract in registry().ingested if contracts is None else contracts:
         sinks.finish_in_hand(at, contract)
+        if current.has_current(contract):
+            current.advance(settings, contract)
         groups = sources.groups(contract, sources.pending(at.files, contract), settings.refine_batch_rows)
         found += [(contract.id, group) for group in groups]
     return found

@@ -146,7 +146,7 @@ class Lake:
     def messages(self) -> dict[str, bytes]:
         rows = self.events.slice(0, LANDED).to_pylist()
         envelopes = [
-            Envelope(r["event_id"], _CONTRACT, "1.0.0", "http", "univprep", 17, r["subject"], r["received_at"], msgspec.Raw(r["payload"]))
+            Envelope(r["event_id"], _CONTRACT, "1.0.0", "http", "univprep", r["received_at"], msgspec.Raw(r["payload"]), 17, r["subject"])
             for r in rows
         ]
         return {str(at): pack_envelopes(envelopes[at : at + 1000])[0] for at in range(0, LANDED, 1000)}

@@ -26,7 +26,7 @@ from lakehouse.verdicts import Rejection
 
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_Tenant = msgspec.defstruct("Tenant", [("org_id", int | None)])
+_Tenant = msgspec.defstruct("Tenant", [("org_id", int | None, None)])
 _decode_tenant = msgspec.json.Decoder(_Tenant).decode
 _decode_tenants = msgspec.json.Decoder(_Tenant).decode_lines
 
@@ -62,8 +62,9 @@ class Door:
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")
         payload = msgspec.Raw(bytes(outer.payload).replace(b"\n", b" "))  # line ends stand between tokens only
-        known = (judge.contract.id, judge.contract.version, self._source, zone_id, outer.org_id, judge.subject_of(decoded), received_at)
-        return Admitted(outer.contract, encode(Envelope(outer.event_id, *known, payload, skew_ms)))
+        known = (judge.contract.id, judge.contract.version, self._source, zone_id, received_at)
+        own = (outer.org_id, judge.subject_of(decoded))
+        return Admitted(outer.contract, encode(Envelope(outer.event_id, *known, payload, *own, skew_ms)))
 
     def admit_body(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission:
         """All events of one body. `received_at` in UTC; `skew_ms` by skew.py.

@@ -29,10 +29,10 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     contract_version: str
     source: str
     zone_id: str
-    org_id: int | None
-    subject: str | None
     received_at: datetime
     payload: msgspec.Raw
+    org_id: int | None = None
+    subject: str | None = None
     clock_skew_ms: int | None = None
 
 
@@ -44,16 +44,11 @@ decode = msgspec.json.Decoder(Envelope).decode
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 _FIELDS = [(f.name, f.type) for f in msgspec.structs.fields(Envelope)]
-_OF_ONE_REQUEST = slice(1, 5)  # contract to zone_id: they stand side by side, so that one piece of text can be all of them
+_OF_ONE_REQUEST = slice(1, 6)  # contract to received_at: they stand side by side, so that one piece of text can be all of them
 _Shared = msgspec.defstruct("Shared", _FIELDS[_OF_ONE_REQUEST])
 _Alike = msgspec.defstruct(
     "Alike",
-    [
-        _FIELDS[0],
-        (_FIELDS[1][0], msgspec.Raw),
-        *((name, msgspec.Raw if kind is datetime else kind) for name, kind in _FIELDS[5:-1]),
-        (*_FIELDS[-1], None),
-    ],
+    [_FIELDS[0], (_FIELDS[1][0], msgspec.Raw), _FIELDS[6], *((name, kind, None) for name, kind in _FIELDS[7:])],
     gc=False,
     omit_defaults=True,
 )
@@ -61,21 +56,20 @@ _Alike = msgspec.defstruct(
 
 def encode_alike(
     event_ids: Iterable[str],
+    payloads: Iterable[msgspec.Raw],
     org_ids: Iterable[int | None],
     subjects: Iterable[str | None],
-    payloads: Iterable[msgspec.Raw],
-    *shared: str,
-    received_at: datetime,
-    clock_skew_ms: int | None = None,
+    clock_skew_ms: int | None,
+    *shared: str | datetime,
 ) -> bytes:
     """The lines of envelopes that differ in four fields only, as those of one request do; a line end between them.
 
-    `shared` is contract, contract_version, source and zone_id. The bytes are those that `encode` makes of each; what all
-    have in common is turned into text once.
+    `shared` is contract, contract_version, source, zone_id and received_at. The bytes are those that `encode` makes of each;
+    what all have in common is turned into text once.
     """
     same = encode(_Shared(*shared)).partition(b":")[2].removesuffix(b"}")
-    at, skew = map(repeat, (msgspec.Raw(encode(received_at)), clock_skew_ms))
-    return _encode_lines(list(map(_Alike, event_ids, repeat(msgspec.Raw(same)), org_ids, subjects, at, payloads, skew)))[:-1]
+    lines = map(_Alike, event_ids, repeat(msgspec.Raw(same)), payloads, org_ids, subjects, repeat(clock_skew_ms))
+    return _encode_lines(list(lines))[:-1]
 
 
 class Packer:

@@ -80,9 +80,8 @@ class FastLane:
         """Events of one contract as envelopes, a line each."""
         if not judge.all_good(payloads, received_at, skew_ms):
             return None
-        shared = (judge.contract.id, judge.contract.version, self._source, zone_id)
-        subjects = map(judge.subject_of, payloads)
-        return envelope.encode_alike(event_ids, org_ids, subjects, raws, *shared, received_at=received_at, clock_skew_ms=skew_ms)
+        shared = (judge.contract.id, judge.contract.version, self._source, zone_id, received_at)
+        return envelope.encode_alike(event_ids, raws, org_ids, map(judge.subject_of, payloads), skew_ms, *shared)
 
     def _names_are_unique(self, body: bytes, org_ids: Sequence[int | None], raws: Sequence[msgspec.Raw], payloads: list) -> bool:
         """Whether no object of the body names a member twice, by counting.

@@ -48,7 +48,7 @@ class Message:
         raw = msgspec.Raw(json.dumps(payload, ensure_ascii=False).encode())
         subject, org_id = payload.get("user_id"), self.event.get("org_id")
         return encode(
-            Envelope(self.event["event_id"], self.event["contract"], version, SOURCE, self.zone_id, org_id, subject, received_at, raw)
+            Envelope(self.event["event_id"], self.event["contract"], version, SOURCE, self.zone_id, received_at, raw, org_id, subject)
         )
 
 

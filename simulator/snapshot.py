@@ -45,7 +45,7 @@ class Row:
         version = registry().get(self.contract).version
         payload = msgspec.Raw(self.payload.encode())
         return encode(
-            Envelope(self.event_id, self.contract, version, SOURCE, self.zone_id, self.org_id, self.subject, received_at, payload)
+            Envelope(self.event_id, self.contract, version, SOURCE, self.zone_id, received_at, payload, self.org_id, self.subject)
         )
 
 

@@ -225,7 +225,7 @@ class Translator:
 
     def _line(self, contract: Contract, event_id: str, zone: Any, org: Any, subject: Any, received_at: datetime, payload: dict) -> bytes:
         # The payload goes in as it is: encoded with its envelope, in one step.
-        return encode(Envelope(event_id, contract.id, self._versions[contract.id], SOURCE, zone, org, subject, received_at, payload))
+        return encode(Envelope(event_id, contract.id, self._versions[contract.id], SOURCE, zone, received_at, payload, org, subject))
 
     def _committed_at(self, ts_us: int) -> str:
         if ts_us != self._time[0]:

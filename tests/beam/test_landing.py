@@ -73,6 +73,13 @@ def test_whom_a_record_is_about_is_read_from_its_payload_where_the_publisher_lef
     assert [e.subject for e in envelopes] == ["kim", None, None, "lee"]
 
 
+def test_what_the_contract_of_the_envelope_does_not_ask_for_may_be_absent() -> None:
+    optional = [f.name for f in registry().get("platform.envelope").fields if not f.required]
+    envelopes, unreadable = read(line(**dict.fromkeys(optional, "absent")))
+    assert (len(envelopes), unreadable) == (1, [])
+    assert {n: getattr(envelopes[0], n) for n in optional} == dict.fromkeys(optional) | {"subject": "kim"}
+
+
 class _Puller:
     """A bus that outlives its lander, and landers that are killed at will."""
 

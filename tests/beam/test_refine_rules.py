@@ -135,7 +135,7 @@ def test_of_copies_one_is_kept(rows, known, kept) -> None:
 
 def envelope(number: int, payload: dict, contract: str = "auth.login.events") -> Envelope:
     raw = json.dumps(payload).encode()
-    return Envelope(f"event-{number:04d}", contract, "1.0.0", "test", "univprep", 7, payload.get("user_id"), NOW, msgspec.Raw(raw))
+    return Envelope(f"event-{number:04d}", contract, "1.0.0", "test", "univprep", NOW, msgspec.Raw(raw), 7, payload.get("user_id"))
 
 
 def test_every_record_leaves_by_exactly_one_door(lake) -> None:

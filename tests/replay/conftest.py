@@ -25,7 +25,7 @@ def login(number: int, user: str = "kim", received_at: datetime = NOW, **payload
     happened = (received_at - timedelta(minutes=1)).isoformat()
     body = {"event_type": "logout", "occurred_at": happened, "user_id": user} | payload
     raw = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
-    return Envelope(f"event-{number:05d}", LOGIN, "1.0.0", "test", "univprep", 7, user, received_at, msgspec.Raw(raw))
+    return Envelope(f"event-{number:05d}", LOGIN, "1.0.0", "test", "univprep", received_at, msgspec.Raw(raw), 7, user)
 
 
 def exam(number: int, user: str = "kim", received_at: datetime = NOW, **payload: object) -> Envelope:
@@ -33,7 +33,7 @@ def exam(number: int, user: str = "kim", received_at: datetime = NOW, **payload:
     body = {"event_type": "attempt_finished", "occurred_at": happened, "user_id": user, "attempt_id": f"a-{number}"}
     body |= {"exam_id": "e-1", "started_at": happened, "score": 50.0, "time_spent_ms": 1000} | payload
     raw = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
-    return Envelope(f"exam-{number:05d}", EXAM, "1.0.0", "test", "univprep", 7, user, received_at, msgspec.Raw(raw))
+    return Envelope(f"exam-{number:05d}", EXAM, "1.0.0", "test", "univprep", received_at, msgspec.Raw(raw), 7, user)
 
 
 def sent(lake: Lake, contract: str, envelopes: Iterable[Envelope], *more: bytes, refine: bool = True) -> None:
