@@ -17,6 +17,7 @@ import pytest
 from sample_events import login, started, text
 
 from tests.collectors.conftest import Running, arrived
+from tests.faults.unplugged import bus_away
 
 pytestmark = pytest.mark.slow(60)
 
@@ -112,24 +113,6 @@ def test_too_much_at_once_is_turned_away(collector: Callable[..., Running], home
     assert running.client.get("/readyz").status_code == 200
 
 
-@pytest.fixture
-def bus_away(home: Path) -> Callable[[bool], None]:
-    """bus_away(True) puts a file where the bus's folder was, so that every publish fails as an unplugged disk would."""
-
-    def switch(is_away: bool) -> None:
-        bus, aside = home / "bus", home / "bus.aside"
-        if is_away:
-            if bus.exists():
-                bus.rename(aside)
-            bus.write_text("away")
-        else:
-            bus.unlink()
-            if aside.exists():
-                aside.rename(bus)
-
-    return switch
-
-
 def until_drained(running: Running) -> None:
     deadline = time.monotonic() + 30
     while running.client.get("/readyz").json()["spooled"]:
@@ -137,8 +120,8 @@ def until_drained(running: Running) -> None:
         time.sleep(0.05)
 
 
-def test_while_the_bus_is_away_events_wait_in_the_spool(collector: Callable[..., Running], home: Path, bus_away) -> None:
-    bus_away(True)
+def test_while_the_bus_is_away_events_wait_in_the_spool(collector: Callable[..., Running], home: Path) -> None:
+    bus_away(home, True)
     running = collector()
     events = [started(item_count=n) for n in range(20)]
     for event in events[:10]:
@@ -147,7 +130,7 @@ def test_while_the_bus_is_away_events_wait_in_the_spool(collector: Callable[...,
     assert (ready.status_code, ready.json()["spooled"]) == (200, ["exam.events"])
     assert running.metrics()['pubsub_messages_published_total{sink="spool",topic="exam.events"}'] == 10
 
-    bus_away(False)
+    bus_away(home, False)
     for event in events[10:]:  # some of these find the spool not yet empty, and queue up behind it
         assert running.post(text(event)).status_code == 202
     until_drained(running)
@@ -156,13 +139,13 @@ def test_while_the_bus_is_away_events_wait_in_the_spool(collector: Callable[...,
     assert running.stop() == 0
 
 
-def test_what_a_killed_collector_left_in_the_spool_is_drained_by_the_next(collector: Callable[..., Running], home: Path, bus_away) -> None:
-    bus_away(True)
+def test_what_a_killed_collector_left_in_the_spool_is_drained_by_the_next(collector: Callable[..., Running], home: Path) -> None:
+    bus_away(home, True)
     running = collector()
     events = [started(), login(), started()]
     assert [running.post(text(e)).status_code for e in events] == [202] * 3
     running.kill()
-    bus_away(False)
+    bus_away(home, False)
     for _ in range(2):  # the second finds nothing left to do
         next_one = collector()
         until_drained(next_one)
@@ -170,14 +153,14 @@ def test_what_a_killed_collector_left_in_the_spool_is_drained_by_the_next(collec
         assert next_one.stop() == 0
 
 
-def test_without_bus_and_spool_nothing_is_accepted(collector: Callable[..., Running], home: Path, bus_away) -> None:
-    bus_away(True)
+def test_without_bus_and_spool_nothing_is_accepted(collector: Callable[..., Running], home: Path) -> None:
+    bus_away(home, True)
     (home / "spool").write_text("away")
     running = collector()
     answer = running.post(text(started()))
     assert (answer.status_code, answer.json()["code"]) == (503, "not_durable")
     assert answer.headers["retry-after"] == "5"
-    bus_away(False)
+    bus_away(home, False)
     (home / "spool").unlink()
     deadline = time.monotonic() + 20
     while running.post(text(event := started())).status_code != 202:

@@ -23,6 +23,7 @@ from lakehouse.contracts import registry
 from lakehouse.storage.local import LocalBus
 from tests.collectors.conftest import Running
 from tests.collectors.sample_events import HOST, login, started, text
+from tests.faults.unplugged import bus_away
 
 pytestmark = pytest.mark.slow(70)
 
@@ -114,17 +115,6 @@ def settle(home: Path, accepted: set[str]) -> tuple[int, int]:
     return len(accepted - set(there)), sum(len(versions) > 1 for versions in there.values())
 
 
-def bus_away(home: Path, is_away: bool) -> None:
-    """A file where the bus's folder was: every new segment fails, as on an unplugged disk."""
-    bus, aside = home / "bus", home / "bus.aside"
-    if is_away and not aside.exists():
-        bus.rename(aside)
-        bus.write_text("away")
-    elif not is_away and aside.exists():
-        bus.unlink()
-        aside.rename(bus)
-
-
 def until(what: Callable[[], bool], running: Running, within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not what():
@@ -137,7 +127,6 @@ def test_kill_9_at_any_moment_under_load(collector: Callable[..., Running], home
     accepted: set[str] = set()
     again: dict[bytes, list[str]] = {}
     sent = 0
-    (home / "bus").mkdir()
     for number in range(rounds):
         bus_away(home, number % 2 == 1)
         running = collector()
@@ -162,7 +151,6 @@ def test_kill_9_at_any_moment_under_load(collector: Callable[..., Running], home
 
 
 def test_the_spool_is_bounded_and_heals(collector: Callable[..., Running], home: Path, fault: Callable[..., None]) -> None:
-    (home / "bus").mkdir()
     bus_away(home, True)
     running = collector(collector_spool_bytes=400_000)
     load = Load(running.address)
@@ -192,7 +180,6 @@ def test_the_spool_is_bounded_and_heals(collector: Callable[..., Running], home:
 
 
 def test_the_spool_leaves_a_reserve_of_its_disk(collector: Callable[..., Running], home: Path) -> None:
-    (home / "bus").mkdir()
     bus_away(home, True)
     running = collector(collector_spool_reserve_bytes=2**60)
     refused = running.post(text(started()))
