@@ -13,7 +13,7 @@ from lakehouse.contracts import registry
 from lakehouse.door import Admitted, BodyRejectedError, Door
 from lakehouse.verdicts import CODES, Rejection
 
-pytestmark = pytest.mark.slow(40)
+pytestmark = pytest.mark.slow(20)
 
 NOW = datetime.now(UTC)
 
@@ -179,8 +179,7 @@ EVENTS = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(events=st.lists(EVENTS, min_size=1, max_size=3), indent=st.sampled_from([None, 1]), skew_ms=st.sampled_from([None, 5_000]))
-def test_every_event_gets_a_verdict_and_both_ways_agree(events: list[dict], indent: int | None, skew_ms: int | None) -> None:
-    door = Door(registry(), "http")
+def test_every_event_gets_a_verdict_and_both_ways_agree(door: Door, events: list[dict], indent: int | None, skew_ms: int | None) -> None:
     raws = [json.dumps(event, indent=indent).encode() for event in events]
     exact = [door.admit(raw, "univprep", NOW, skew_ms) for raw in raws]
     assert all(isinstance(v, Admitted) or v.code in CODES for v in exact)
@@ -194,8 +193,7 @@ def test_every_event_gets_a_verdict_and_both_ways_agree(events: list[dict], inde
     body=st.binary(max_size=60)
     | EVENTS.map(lambda e: json.dumps(e).encode()).flatmap(lambda b: st.integers(0, len(b)).map(lambda n: b[:n] + b[n + 1 :]))
 )
-def test_no_body_makes_the_door_fail(body: bytes) -> None:
-    door = Door(registry(), "http")
+def test_no_body_makes_the_door_fail(door: Door, body: bytes) -> None:
     try:
         admission = door.admit_body(body, "univprep", NOW)
     except BodyRejectedError as refused:
@@ -206,8 +204,8 @@ def test_no_body_makes_the_door_fail(body: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(seen=st.text(min_size=12, max_size=30, alphabet="abcdefghij"), field=st.sampled_from(sorted(set(NAMES))))
-def test_a_verdict_never_holds_a_value(seen: str, field: str) -> None:
-    exact = Door(registry(), "http").admit(json.dumps(started(**{field: seen})).encode(), "univprep", NOW)
+def test_a_verdict_never_holds_a_value(door: Door, seen: str, field: str) -> None:
+    exact = door.admit(json.dumps(started(**{field: seen})).encode(), "univprep", NOW)
     assert isinstance(exact, Admitted) or seen not in repr(exact)
 
 
