@@ -19,7 +19,7 @@ from tests.faults import fuzzing
 
 CASES_A_ROUND = 100
 AT_ONCE = 100
-WITHIN_S = 0.5
+WITHIN_S = 1.5  # a hundred connections at once on a busy machine have to get their requests through in it
 STATUSES = {202, 207, 400, 404, 405, 408, 413, 415, 421, 431}
 
 
