@@ -198,9 +198,9 @@ def _measured(lake: Lake, programs: Sequence[tuple[str, str]], name: str) -> lis
     for _ in range(ROUNDS):
         for at, program in enumerate(programs):
             command = [sys.executable, "-m", "bench.refine", str(lake.out.parent), *program]
-            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             found[at].append(json.loads(said.splitlines()[-1]))
-    _require_equal(lake, name)
+    require_equal(lake, name)
     return [min(rounds, key=lambda m: m["cpu_s"]) for rounds in found]
 
 
@@ -230,7 +230,7 @@ def _cpu_seconds(programs: Sequence[Callable], rounds: int = ROUNDS) -> list[flo
     return least
 
 
-def _require_equal(lake: Lake, name: str) -> None:
+def require_equal(lake: Lake, name: str) -> None:
     """Speed is compared only between programs that leave the same rows."""
     ours, theirs = (_checksum(files) for files in (lake.refined(), sorted(map(str, lake.out.rglob("*.parquet")))))
     if ours != theirs:

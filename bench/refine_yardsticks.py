@@ -32,6 +32,7 @@ def duckdb_alone(contracts: Registry, contract: Contract, raw: Path, pids: dict[
     the fast lane's, the quickest SQL for it that we know."""
     columns = [f.name for f in clean_fields(contract, contracts.vocabulary)]
     times = {f.name: f"make_timestamp({f.name})" for f in contract.fields if f.type == "timestamp"}
+    times[contract.event_time] = f"make_timestamp({contract.event_time} + coalesce(clock_skew_ms, 0) * 1000)"
     shown = times | {"user_pid": "pid", "dt": f"CAST({times[contract.event_time]} + INTERVAL 9 HOUR AS DATE)"}
     carried = tuple(n for n in columns if n not in contract.names and n not in ("event_key", "user_pid", "dt"))
     with duckdb.connect() as database:
@@ -40,7 +41,9 @@ def duckdb_alone(contracts: Registry, contract: Contract, raw: Path, pids: dict[
         database.execute(f"""
             CREATE TEMP TABLE judged AS
             WITH batch AS (
-                SELECT row_number() OVER () AS row, epoch_us(received_at) AS received_us, decode(payload) AS payload, {", ".join(carried)}
+                SELECT
+                    row_number() OVER () AS row, epoch_us(received_at) AS received_us, coalesce(clock_skew_ms, 0) * 1000 AS skew_us,
+                    decode(payload) AS payload, {", ".join(carried)}
                 FROM read_parquet('{raw}')
             )
             {fast_lane.query(contract, carried)}""")
