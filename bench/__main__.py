@@ -1,4 +1,4 @@
-"""`make bench`: every ratio in one run, as a table. `python -m bench NAME…` runs some of them.
+"""`make bench`: every ratio in one run, a table for each bench as it ends. `python -m bench NAME…` runs some of them.
 
 A run that misses a target exits 20, so that it can stand in a pipeline; one in which a bench broke, 1, once the others are
 through.
@@ -32,7 +32,6 @@ def main(names: list[str]) -> int:
         print(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", file=sys.stderr)
         return 2
     console, progress = Console(), Console(stderr=True)
-    table = Table("bench", "what", "measured", "target", "met", "note", title="Speed, as ratios measured in this run")
     missed, broken = 0, []
     for name in names or BENCHES:
         progress.print(f"[bold]{name}[/] …")
@@ -44,13 +43,14 @@ def main(names: list[str]) -> int:
             console.print_exception()
             broken.append(name)
             continue
+        table = Table("what", "measured", "target", "met", "note", title=f"{name}: ratios measured in this run", title_justify="left")
         for row in rows:
             missed += not row.is_met
             target = "" if row.target is None else f"{'at most' if row.at_most else 'at least'} {row.target:g}"
             met = "" if row.target is None else "yes" if row.is_met else "[bold red]NO[/]"
-            table.add_row(name, row.name, f"{row.value:,.3g} {row.unit}", target, met, row.note)
+            table.add_row(row.name, f"{row.value:,.3g} {row.unit}", target, met, row.note)
+        console.print(table)
         progress.print(f"[bold]{name}[/] done in {time.monotonic() - started:.0f} s")
-    console.print(table)
     if broken:
         progress.print(f"[bold red]broken:[/] {', '.join(broken)}")
         return 1
