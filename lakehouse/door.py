@@ -20,12 +20,11 @@ from lakehouse.admission import MAX_EVENTS, Admission, Admitted, BodyRejectedErr
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.registry import Registry
 from lakehouse.envelope import Envelope, encode
-from lakehouse.fast_lane import FastLane, is_array, outer_event
-from lakehouse.judge import NOT_JSON, WHITESPACE, Judge, Many, decode_names, decode_raw, refusal, repeats_a_name
+from lakehouse.fast_lane import FastLane, is_array, on_one_line, outer_event
+from lakehouse.judge import NOT_JSON, WHITESPACE, Judge, Many, decode_elements, decode_names, decode_raw, refusal, repeats_a_name
 from lakehouse.verdicts import Rejection
 
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
-_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _Tenant = msgspec.defstruct("Tenant", [("org_id", int | None, None)])
 _decode_tenant = msgspec.json.Decoder(_Tenant).decode
 _decode_tenants = msgspec.json.Decoder(_Tenant).decode_lines
@@ -61,10 +60,9 @@ class Door:
         decoded = judge.judge(outer.payload, received_at, skew_ms)
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")
-        payload = msgspec.Raw(bytes(outer.payload).replace(b"\n", b" "))  # line ends stand between tokens only
         known = (judge.contract.id, judge.contract.version, self._source, zone_id, received_at)
         own = (outer.org_id, judge.subject_of(decoded))
-        return Admitted(outer.contract, encode(Envelope(outer.event_id, *known, payload, *own, skew_ms)))
+        return Admitted(outer.contract, encode(Envelope(outer.event_id, *known, on_one_line(outer.payload), *own, skew_ms)))
 
     def admit_body(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission:
         """All events of one body. `received_at` in UTC; `skew_ms` by skew.py.
@@ -164,7 +162,7 @@ def _elements(body: bytes) -> list[msgspec.Raw]:
     if not body.strip(WHITESPACE):
         raise BodyRejectedError(verdicts.EMPTY, "the body is empty")
     try:
-        elements = _decode_elements(body) if is_array(body) else [decode_raw(body)]
+        elements = decode_elements(body) if is_array(body) else [decode_raw(body)]
     except msgspec.DecodeError as error:
         at = _BYTE.search(str(error))
         raise BodyRejectedError(verdicts.MALFORMED_JSON, "the body is not JSON", at and int(at[1])) from None

@@ -32,6 +32,7 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _AT = re.compile(r" - at `\$\.([A-Za-z0-9_]+)[^`]*`\Z")
 _QUOTED = re.compile(r"`([A-Za-z][A-Za-z0-9_]{0,63})`\Z")
