@@ -79,7 +79,7 @@ def arrived(home: Path) -> Counter[str]:
 
     bus, found = LocalBus(home / "bus"), Counter()
     while messages := bus.pull("exam.events", "bench", 1_000, 0):
-        found.update(envelope.decode(line).event_id for m in messages for line in envelope.unpack(m.data))
+        found.update(e.event_id for m in messages for e in envelope.read(m.data))
         bus.ack("exam.events", "bench", messages)
     bus.close()
     return found

@@ -15,19 +15,16 @@ from functools import lru_cache
 
 import msgspec
 
-from lakehouse import verdicts
+from lakehouse import envelope, verdicts
 from lakehouse.admission import MAX_EVENTS, Admission, Admitted, BodyRejectedError
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.registry import Registry
-from lakehouse.envelope import Envelope, encode
-from lakehouse.fast_lane import FastLane, is_array, on_one_line, outer_event
+from lakehouse.envelope import Envelope
+from lakehouse.fast_lane import FastLane, is_array, on_one_line
 from lakehouse.judge import NOT_JSON, WHITESPACE, Judge, Many, decode_elements, decode_names, decode_raw, refusal, repeats_a_name
 from lakehouse.verdicts import Rejection
 
 _BYTE = re.compile(r"\(byte (\d+)\)\Z")
-_Tenant = msgspec.defstruct("Tenant", [("org_id", int | None, None)])
-_decode_tenant = msgspec.json.Decoder(_Tenant).decode
-_decode_tenants = msgspec.json.Decoder(_Tenant).decode_lines
 
 
 class Door:
@@ -37,9 +34,9 @@ class Door:
         self._judges = {c.id: Judge(c) for c in contracts.layer(*layers)}
         self._source = source
         words = {name: project.python_type(contracts.word(name)) for name in ("event_id", "contract", "org_id")}
-        self._decode_event = msgspec.json.Decoder(outer_event("Event", **words)).decode
+        self._decode_event = msgspec.json.Decoder(_outer_event(**words)).decode
         self._event_ids = Many(contracts.word("event_id").pattern)
-        self.fast_lane = FastLane(self._judges, words, self._event_ids, source)
+        self.fast_lane = FastLane(self._judges, words["org_id"], self._event_ids, source)
 
     def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admitted | Rejection:
         """One event. `received_at` in UTC; `skew_ms` by skew.py. Raises nothing, whatever the bytes are."""
@@ -61,8 +58,8 @@ class Door:
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")
         known = (judge.contract.id, judge.contract.version, self._source, zone_id, received_at)
-        own = (outer.org_id, judge.subject_of(decoded))
-        return Admitted(outer.contract, encode(Envelope(outer.event_id, *known, on_one_line(outer.payload), *own, skew_ms)))
+        own = (msgspec.Raw(on_one_line(bytes(outer.payload))), outer.org_id, judge.subject_of(decoded), skew_ms)
+        return Admitted(outer.contract, envelope.encode(Envelope(outer.event_id, *known, *own)))
 
     def admit_body(self, body: bytes, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admission:
         """All events of one body. `received_at` in UTC; `skew_ms` by skew.py.
@@ -92,7 +89,7 @@ class Door:
         whole = Admission(len(events))
         for index, event in enumerate(events):
             verdict = event if isinstance(event, Rejection) else self.admit(event, zone_id, received_at, skew_ms)
-            if isinstance(verdict, Admitted) and orgs is not None and _decode_tenant(verdict.line).org_id not in orgs:
+            if isinstance(verdict, Admitted) and orgs is not None and envelope.decode(verdict.line).org_id not in orgs:
                 verdict = Rejection(verdicts.FORBIDDEN_ORG, "org_id")
             if isinstance(verdict, Rejection):
                 whole.rejected[index] = verdict
@@ -135,7 +132,13 @@ class Door:
 
 def tenants_of(admission: Admission) -> set[int | None]:
     """Whose the admitted events are, read from the envelopes themselves, so that no reader of bodies can be fooled."""
-    return {line.org_id for lines in admission.lines.values() for line in _decode_tenants(b"\n".join(lines))}
+    return {e.org_id for lines in admission.lines.values() for line in lines for e in envelope.read_line(line)}
+
+
+def _outer_event(event_id: object, contract: object, org_id: object) -> type:
+    """What an event looks like, its payload left as it is."""
+    fields = [("event_id", event_id), ("contract", contract), ("payload", msgspec.Raw), ("org_id", org_id | None, None)]
+    return msgspec.defstruct("Event", fields, gc=False, forbid_unknown_fields=True)
 
 
 def elements(body: bytes) -> list[msgspec.Raw]:

@@ -1,14 +1,13 @@
 """The envelope that every record wears, and the packed batch that carries it.
 
-    events ─▶ Envelope ─▶ NDJSON lines ─▶ pack: one zstd frame ─▶ bus ─▶ unpack ─▶ lines ─▶ Envelope
+    events ─▶ Envelope, or a sheet of them ─▶ NDJSON lines ─▶ pack: one zstd frame ─▶ bus ─▶ unpack ─▶ lines ─▶ Envelope
 
 The unit of work is a batch (architecture, decision 6): a publish costs far more than an event. A third party, or a
 person with a command line, may also send one bare JSON envelope as a message; `unpack` takes both.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from itertools import repeat
 
 import msgspec
 import zstandard
@@ -42,34 +41,39 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Envelope).decode
 """One line of JSON → Envelope. Raises msgspec.DecodeError or msgspec.ValidationError."""
 
-_encode_lines = msgspec.json.Encoder().encode_lines
-_FIELDS = [(f.name, f.type) for f in msgspec.structs.fields(Envelope)]
-_OF_ONE_REQUEST = slice(1, 6)  # contract to received_at: they stand side by side, so that one piece of text can be all of them
-_Shared = msgspec.defstruct("Shared", _FIELDS[_OF_ONE_REQUEST])
-_Alike = msgspec.defstruct(
-    "Alike",
-    [_FIELDS[0], (_FIELDS[1][0], msgspec.Raw), _FIELDS[6], *((name, kind, None) for name, kind in _FIELDS[7:])],
-    gc=False,
-    omit_defaults=True,
-)
+
+def _part(name: str, *fields: str) -> type:
+    """Some of the envelope's fields."""
+    chosen = [f for f in msgspec.structs.fields(Envelope) if f.name in fields]
+    members = [(f.name, f.type) if f.required else (f.name, f.type, f.default) for f in chosen]
+    return msgspec.defstruct(name, members, gc=False, omit_defaults=True)
 
 
-def encode_alike(
-    event_ids: Iterable[str],
-    payloads: Iterable[msgspec.Raw],
-    org_ids: Iterable[int | None],
-    subjects: Iterable[str | None],
-    clock_skew_ms: int | None,
-    *shared: str | datetime,
-) -> bytes:
-    """The lines of envelopes that differ in four fields only, as those of one request do; a line end between them.
+_Same = _part("Same", "contract", "contract_version", "source", "zone_id", "received_at", "clock_skew_ms")
+_Own = _part("Own", "event_id", "payload", "org_id")
+_Sheet = msgspec.defstruct("Sheet", [("same", _Same), ("events", list[_Own])], gc=False, array_like=True)
+_decode_sheet = msgspec.json.Decoder(_Sheet).decode
 
-    `shared` is contract, contract_version, source, zone_id and received_at. The bytes are those that `encode` makes of each;
-    what all have in common is turned into text once.
+
+def sheet(events: bytes, clock_skew_ms: int | None, *same: str | datetime) -> bytes:
+    """All events of a request, as they were written, on one line: `[{what their envelopes share}, [event, …]]`.
+
+    To write an envelope around each costs the front door as much again as to check it. `events` is a JSON array without
+    line ends; `same` is contract, contract_version, source, zone_id and received_at.
     """
-    same = encode(_Shared(*shared)).partition(b":")[2].removesuffix(b"}")
-    lines = map(_Alike, event_ids, repeat(msgspec.Raw(same)), payloads, org_ids, subjects, repeat(clock_skew_ms))
-    return _encode_lines(list(lines))[:-1]
+    return b"[%b,%b]" % (encode(_Same(*same, clock_skew_ms)), events)
+
+
+def read_line(line: bytes, subject_of: Callable[[msgspec.Raw], str | None] = lambda payload: None) -> list[Envelope]:
+    """The envelope, or the sheet of them, that a line is; a sheet leaves it to `subject_of` whom its payloads are about.
+
+    Raises msgspec.DecodeError or msgspec.ValidationError.
+    """
+    if not line.startswith(b"["):
+        return [decode(line)]
+    read = _decode_sheet(line)
+    *same, skew_ms = msgspec.structs.astuple(read.same)
+    return [Envelope(e.event_id, *same, e.payload, e.org_id, subject_of(e.payload), skew_ms) for e in read.events]
 
 
 class Packer:
@@ -139,3 +143,8 @@ def unpack(message: bytes) -> list[bytes]:
 
 def pack_envelopes(envelopes: Iterable[Envelope]) -> list[bytes]:
     return pack([encode(e) for e in envelopes])
+
+
+def read(message: bytes) -> list[Envelope]:
+    """All envelopes of a message that is known to be sound. Raises ValueError (msgspec's errors are some) where it is not."""
+    return [e for line in unpack(message) for e in read_line(line)]

@@ -1,6 +1,6 @@
 """Reading bus messages: messages in, envelopes and unreadable pieces out. Pure.
 
-    message ─ unpack ─▶ lines ─ decode, check ─▶ Envelope
+    message ─ unpack ─▶ lines, sheets ─ decode, check ─▶ Envelope
                  │                    └────────▶ Unreadable(bad_envelope, unknown_contract)
                  └─────────────────────────────▶ Unreadable(unreadable_message)
 
@@ -59,12 +59,12 @@ class EnvelopeReader:
                 read, failed = self._each(lines)
                 unreadable += failed
             envelopes += read
-        return [self._about_its_subject(e) for e in envelopes] if self._subject_of else envelopes, unreadable
+        return [e if e.subject is not None else self._about_its_subject(e) for e in envelopes], unreadable
 
     def _all(self, lines: Sequence[bytes]) -> list[Envelope] | None:
         """All of a message in a few passes of C where nothing is wrong with it; None where anything may be."""
         try:
-            read = [envelope.decode(line) for line in lines]
+            read = [e for line in lines for e in envelope.read_line(line, self._subject_of)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         org, subject, skew = self._word("org_id"), self._word("subject"), self._word("clock_skew_ms")
@@ -87,7 +87,7 @@ class EnvelopeReader:
 
     def _each(self, lines: Iterable[bytes]) -> tuple[list[Envelope], list[Unreadable]]:
         read, unreadable = [], []
-        for line in lines:
+        for line in (one for piece in lines for one in _apart(piece)):
             verdict = self._verdict(line)
             if isinstance(verdict, Envelope):
                 read.append(verdict)
@@ -113,8 +113,18 @@ class EnvelopeReader:
 
     def _about_its_subject(self, read: Envelope) -> Envelope:
         """A publisher may leave out whom a record is about; then its payload says it."""
-        subject = read.subject if read.subject is not None else self._subject_of(read.payload)
-        return read if subject is read.subject else msgspec.structs.replace(read, subject=subject)
+        subject = self._subject_of(read.payload)
+        return read if subject is None else msgspec.structs.replace(read, subject=subject)
+
+
+def _apart(line: bytes) -> list[bytes]:
+    """The envelopes of a sheet, a line each, so that one that is wrong spoils no other; anything else as it is."""
+    if not line.startswith(b"["):
+        return [line]
+    try:
+        return list(map(envelope.encode, envelope.read_line(line)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [line]  # the verdict on it follows
 
 
 def _strict_envelope(contract: Contract) -> type:
@@ -130,9 +140,9 @@ def _lines_of(pattern: str):
 
 
 def _subject_reader(contract: Contract):
-    """payload → the subject that it names, or None; None where the contract has no subject."""
+    """payload → the subject that it names, or None."""
     if contract.subject is None:
-        return None
+        return lambda payload: None
     longest = contract.field(contract.subject).max_length or MAX_TEXT
     decode = msgspec.json.Decoder(msgspec.defstruct("Subject", [(contract.subject, str | None, None)], gc=False)).decode
 

@@ -1,15 +1,17 @@
 """The door's fast lane: a body in which nothing is wrong, admitted as a whole in a few passes of C.
 
-    body ─▶ outer members ─▶ payloads, without their patterns ─▶ patterns, names, times, all at once ─▶ lines
-              └───────────────────┴── anything amiss ──────────────────┴─▶ None: door.py asks judge.py, event by event
+    body ─▶ events, in one pass, without their patterns ─▶ patterns, names, times, all at once ─▶ a sheet for each contract
+              └───────────── anything amiss ──────────────────┴─▶ None: door.py asks judge.py, event by event
 
 It only ever says yes, or that it is not sure. What it admits, judge.py would; a test holds the two against each other.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from functools import reduce
+from itertools import compress
+from operator import or_
 
 import msgspec
 import numpy as np
@@ -18,23 +20,22 @@ from lakehouse import envelope
 from lakehouse.admission import MAX_EVENTS, Admission
 from lakehouse.judge import MAX_PAYLOAD_BYTES, NOT_JSON, WHITESPACE, Judge, Many, decode_elements, decode_names
 
-_LINES_TOGETHER_BYTES = envelope.MAX_BATCH_BYTES // 4  # bodies up to here become one piece of a bus message
 _MUCH_BYTES = 8_192
 _COLON = ord(":")
 _values_of = msgspec.structs.astuple
 
 
 class FastLane:
-    """The contracts that `judges` know, ready to admit whole bodies. `words`: the types of an event's outer members."""
+    """The contracts that `judges` know, ready to admit whole bodies. `org_id`: the type of an event's tenant."""
 
-    def __init__(self, judges: Mapping[str, Judge], words: Mapping[str, object], event_ids: Many, source: str) -> None:
-        self._judges = judges
+    def __init__(self, judges: Mapping[str, Judge], org_id: object, event_ids: Many, source: str) -> None:
         self._event_ids = event_ids
         self._source = source
         self._colons = {struct: colons for judge in judges.values() for struct, colons in judge.least_colons.items()}
         self._optional_from = {struct: _required(struct) for struct in self._colons}
-        # The ids' pattern is matched for all at once; a contract out of a few known texts is cheaper to read than any text.
-        event = outer_event("PlainEvent", **words | {"event_id": str, "contract": Literal[tuple(judges)]})
+        # The contract's id is the tag of a union, so that one pass reads the payload too. The ids' pattern is matched later.
+        self._judges = {_event(judge, org_id): judge for judge in judges.values()}
+        event = reduce(or_, self._judges)
         self._decode_one = msgspec.json.Decoder(event).decode
         self._decode_many = msgspec.json.Decoder(list[event]).decode
 
@@ -44,45 +45,24 @@ class FastLane:
             events = self._decode_many(body) if is_array(body) else [self._decode_one(body)]
             if not 0 < len(events) <= MAX_EVENTS or len(body) > MAX_PAYLOAD_BYTES or (b"\\" in body and b"\\u0000" in body):
                 return None
-            event_ids, contracts, raws, org_ids = zip(*map(_values_of, events))
-            payloads = self._skimmed(contracts, raws)
-            if not self._event_ids.match(event_ids) or not self._names_are_unique(body, org_ids, raws, payloads):
+            event_ids, payloads, org_ids = zip(*map(_values_of, events))
+            if not self._event_ids.match(event_ids) or not self._names_are_unique(body, org_ids, payloads):
                 return None
         except NOT_JSON:
             return None
-        if b"\n" in body:
-            raws = tuple(map(on_one_line, raws))
         admission = Admission(len(events))
-        for contract, *columns in _by_contract(contracts, event_ids, org_ids, raws, payloads):
-            lines = self._lines(self._judges[contract], *columns, zone_id, received_at, skew_ms)
-            if lines is None:
+        kinds = list(map(type, events))
+        for kind in set(kinds):
+            mine = None if kinds.count(kind) == len(kinds) else [each is kind for each in kinds]
+            judge = self._judges[kind]
+            decoded = payloads if mine is None else list(compress(payloads, mine))
+            if not judge.all_good(decoded, received_at, skew_ms):
                 return None
-            admission.take(contract, [lines] if len(body) < _LINES_TOGETHER_BYTES else lines.split(b"\n"), len(columns[0]))
+            same = (judge.contract.id, judge.contract.version, self._source, zone_id, received_at)
+            admission.take(judge.contract.id, [envelope.sheet(_array(body, mine), skew_ms, *same)], len(decoded))
         return admission
 
-    def _skimmed(self, contracts: Sequence[str], raws: Sequence[msgspec.Raw]) -> list:
-        if len(set(contracts)) == 1:
-            return list(map(self._judges[contracts[0]].skim, raws))
-        return [self._judges[contract].skim(raw) for contract, raw in zip(contracts, raws)]
-
-    def _lines(
-        self,
-        judge: Judge,
-        event_ids: Sequence[str],
-        org_ids: Sequence[int | None],
-        raws: Sequence[msgspec.Raw],
-        payloads: Sequence,
-        zone_id: str,
-        received_at: datetime,
-        skew_ms: int | None,
-    ) -> bytes | None:
-        """Events of one contract as envelopes, a line each."""
-        if not judge.all_good(payloads, received_at, skew_ms):
-            return None
-        shared = (judge.contract.id, judge.contract.version, self._source, zone_id, received_at)
-        return envelope.encode_alike(event_ids, raws, org_ids, map(judge.subject_of, payloads), skew_ms, *shared)
-
-    def _names_are_unique(self, body: bytes, org_ids: Sequence[int | None], raws: Sequence[msgspec.Raw], payloads: list) -> bool:
+    def _names_are_unique(self, body: bytes, org_ids: Sequence[int | None], payloads: Sequence) -> bool:
         """Whether no object of the body names a member twice, by counting.
 
         Every member brings a colon, and so do the texts of timestamps. A value that was decoded stands for one member at
@@ -98,7 +78,8 @@ class FastLane:
         if _count_colons(body) == least:
             return True
         elements = decode_elements(body) if is_array(body) else [body]
-        names = sum(len(decode_names(element)) for element in elements) + sum(len(decode_names(raw)) for raw in raws)
+        outer = list(map(decode_names, elements))
+        names = sum(map(len, outer)) + sum(len(decode_names(event["payload"])) for event in outer)
         return body.translate(None, WHITESPACE).count(b'":') == names
 
 
@@ -106,15 +87,22 @@ def is_array(body: bytes) -> bool:
     return body.lstrip(WHITESPACE).startswith(b"[")
 
 
-def on_one_line(payload: msgspec.Raw) -> msgspec.Raw:
+def on_one_line(text: bytes) -> bytes:
     """JSON has line ends between tokens only; a blank says the same, and does not end a line."""
-    return msgspec.Raw(bytes(payload).replace(b"\n", b" "))
+    return text.replace(b"\n", b" ")
 
 
-def outer_event(name: str, event_id: object, contract: object, org_id: object) -> type:
-    """What an event looks like, its payload left as it is."""
-    fields = [("event_id", event_id), ("contract", contract), ("payload", msgspec.Raw), ("org_id", org_id | None, None)]
-    return msgspec.defstruct(name, fields, gc=False, forbid_unknown_fields=True)
+def _event(judge: Judge, org_id: object) -> type:
+    fields = [("event_id", str), ("payload", judge.skimmed), ("org_id", org_id | None, None)]
+    options = {"gc": False, "forbid_unknown_fields": True}
+    return msgspec.defstruct(judge.contract.table, fields, tag_field="contract", tag=judge.contract.id, **options)
+
+
+def _array(body: bytes, mine: Sequence[bool] | None) -> bytes:
+    """The events of a body that are `mine`, or all, as one array on one line."""
+    if mine is None:
+        return on_one_line(body if is_array(body) else b"[%b]" % body)
+    return on_one_line(b"[%b]" % b",".join(compress(decode_elements(body), mine)))
 
 
 def _required(struct: type) -> int:
@@ -127,13 +115,3 @@ def _count_colons(body: bytes) -> int:
     if len(body) < _MUCH_BYTES:
         return body.count(b":")
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
-
-
-def _by_contract(contracts: Sequence[str], *columns: Sequence) -> Iterator[tuple]:
-    """(contract, its part of each column)."""
-    different = set(contracts)
-    if len(different) == 1:
-        yield contracts[0], *columns
-        return
-    for one in different:
-        yield one, *zip(*[values for contract, *values in zip(contracts, *columns) if contract == one])

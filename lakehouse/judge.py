@@ -68,7 +68,7 @@ class Many:
 class Judge:
     """One contract, ready to judge payloads.
 
-    skim                  payload → decoded and checked but for patterns, which all_good() checks for many at once
+    skimmed               what a payload decodes to without patterns, which all_good() checks for many at once
     time_of, subject_of   decoded payload → its event time; whom it is about (absent where it is about nobody)
     least_colons          skimmed type → how many colons a payload holds at least where none of its fields is absent
     """
@@ -78,11 +78,10 @@ class Judge:
             raise ContractError(f"{contract.id} has no required event time", hint="name a required timestamp as its eventTime")
         self.contract = contract
         self.decode = msgspec.json.Decoder(project.payload_type(contract)).decode
-        plain = project.payload_type(replace(contract, fields=tuple(f.also(pattern=None) for f in contract.fields)))
-        self.skim = msgspec.json.Decoder(plain).decode
+        self.skimmed = project.payload_type(replace(contract, fields=tuple(f.also(pattern=None) for f in contract.fields)))
         self.time_of = attrgetter(contract.event_time)
         self.subject_of = attrgetter(contract.subject) if contract.subject else lambda payload: None
-        self.least_colons = {struct: _least_colons(struct, contract) for struct in getattr(plain, "__args__", (plain,))}
+        self.least_colons = {struct: _least_colons(struct, contract) for struct in getattr(self.skimmed, "__args__", (self.skimmed,))}
         self._patterns = [(attrgetter(f.name), Many(f.pattern), f.required) for f in contract.fields if f.pattern]
         self._decimals = project.decimal_limits(contract)
 

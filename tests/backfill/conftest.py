@@ -72,7 +72,7 @@ class Desk:
         found = []
         for contract in registry().ingested:
             for message in bus.pull(contract.topic, "test", 1_000, 0):
-                found += [envelope.decode(line) for line in envelope.unpack(message.data)]
+                found += envelope.read(message.data)
         return Filled(outcome, found)
 
 

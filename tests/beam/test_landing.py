@@ -68,6 +68,47 @@ def test_what_is_no_envelope_of_this_topic(wrong: bytes, verdict: tuple) -> None
         assert [(u.data, u.verdict) for u in unreadable] == [(wrong if envelopes else message, Rejection(*verdict))]
 
 
+def sheet(*events: dict, **changes) -> bytes:
+    same = json.loads(line(**changes))
+    shared = {
+        name: same[name] for name in ("contract", "contract_version", "source", "zone_id", "received_at", "clock_skew_ms") if name in same
+    }
+    return json.dumps([shared, [{"contract": "exam.events", "payload": {"user_id": "kim"}} | e for e in events]]).encode()
+
+
+def test_a_sheet_holds_the_envelopes_of_its_events() -> None:
+    events = [{"event_id": f"event-{n:04}", "org_id": n or None, "payload": {"user_id": f"u{n}", "n": n}} for n in range(3)]
+    lines = [line(clock_skew_ms=5, subject=e["payload"]["user_id"], **e) for e in events]
+    for message in pack([sheet(*events, clock_skew_ms=5)]), [sheet(*events, clock_skew_ms=5)]:
+        assert read(*message) == read(*pack(lines))
+    assert len(read(*lines)[0]) == 3
+
+
+def test_an_event_of_a_sheet_that_is_wrong_takes_no_other_along_and_can_come_again_alone() -> None:
+    envelopes, [wrong] = read(*pack([sheet({"event_id": "event-0001"}, {"event_id": "short"}, {"event_id": "event-0003"})]))
+    assert [(e.event_id, e.subject) for e in envelopes] == [("event-0001", "kim"), ("event-0003", "kim")]
+    assert wrong.verdict == Rejection("bad_envelope", "event_id")
+    (again,), [] = read(wrong.data.replace(b"short", b"event-0002"))
+    assert (again.event_id, again.subject, again.received_at) == ("event-0002", "kim", envelopes[0].received_at)
+
+
+@pytest.mark.parametrize(
+    "changes, verdict",
+    [({"zone_id": "elsewhere"}, ("bad_envelope", "zone_id")), ({"contract": "auth.login.events"}, ("bad_envelope", "contract"))],
+)
+def test_what_a_sheet_says_of_all_is_held_against_each(changes: dict, verdict: tuple) -> None:
+    events = [{"event_id": "event-0001"}, {"event_id": "event-0002"}]
+    envelopes, unreadable = read(*pack([line(event_id="event-0003"), sheet(*events, **changes)]))
+    assert [e.event_id for e in envelopes] == ["event-0003"]
+    assert [u.verdict for u in unreadable] == [Rejection(*verdict)] * 2
+
+
+def test_a_sheet_that_cannot_be_read_is_kept_whole() -> None:
+    for torn in (sheet({"event_id": "event-0001"})[:-1], sheet({"payload": {}}), b"[1, 2]"):
+        envelopes, [kept] = read(*pack([line(event_id="event-0003"), torn]))
+        assert (len(envelopes), kept.data) == (1, torn)
+
+
 def test_whom_a_record_is_about_is_read_from_its_payload_where_the_publisher_left_it_out() -> None:
     envelopes, _ = read(line(subject=None), line(subject=None, payload={}), line(subject=None, payload="{"), line(subject="lee"))
     assert [e.subject for e in envelopes] == ["kim", None, None, "lee"]

@@ -107,7 +107,7 @@ def arrived(home: Path, folder: str = "bus") -> Counter[str]:
     ids: Counter[str] = Counter()
     for contract in registry().layer("stream"):
         while messages := bus.pull(contract.topic, subscription, 1_000, 0):
-            ids.update(envelope.decode(line).event_id for m in messages for line in envelope.unpack(m.data))
+            ids.update(e.event_id for m in messages for e in envelope.read(m.data))
             bus.ack(contract.topic, subscription, messages)
     bus.close()
     return ids

@@ -46,7 +46,7 @@ def binary(event: dict, *more: tuple[bytes, bytes], body: bytes | None = None) -
 
 
 def envelopes(admission: Admission) -> list[envelope.Envelope]:
-    return [envelope.decode(line) for lines in admission.lines.values() for some in lines for line in some.split(b"\n")]
+    return [e for lines in admission.lines.values() for line in lines for e in envelope.read_line(line)]
 
 
 GOOD = {

@@ -11,6 +11,7 @@ from sample_events import ai, login, now_text, started, text
 from lakehouse import envelope, verdicts
 from lakehouse.contracts import registry
 from lakehouse.door import Admitted, BodyRejectedError, Door
+from lakehouse.envelope_reader import EnvelopeReader
 from lakehouse.verdicts import CODES, Rejection
 
 pytestmark = pytest.mark.slow(20)
@@ -21,6 +22,16 @@ NOW = datetime.now(UTC)
 @pytest.fixture(scope="module")
 def door() -> Door:
     return Door(registry(), "http")
+
+
+READERS = {c.id: EnvelopeReader(registry(), c) for c in registry().layer("stream")}
+
+
+def read(contract: str, lines: list[bytes]) -> list[envelope.Envelope]:
+    """What whoever lands them makes of them."""
+    envelopes, unreadable = READERS[contract].read(envelope.pack(lines))
+    assert not unreadable
+    return envelopes
 
 
 def verdict(door: Door, event: dict | bytes) -> Rejection | None:
@@ -118,7 +129,7 @@ def test_good_events_come_through_as_they_were_written(door: Door, event: dict) 
         admission = door.admit_body(raw, "univprep", NOW)
         [[line]] = admission.lines.values()
         assert b"\n" not in line
-        arrived = envelope.decode(line)
+        (arrived,) = read(event["contract"], [line])
         assert json.loads(bytes(arrived.payload)) == event["payload"]
         assert (arrived.event_id, arrived.contract, arrived.org_id) == (event["event_id"], event["contract"], event["org_id"])
         assert (arrived.zone_id, arrived.source, arrived.received_at) == ("univprep", "http", NOW)
@@ -131,7 +142,7 @@ def test_a_mixed_batch_loses_and_doubles_nothing(door: Door) -> None:
     assert set(admission.rejected) == set(range(0, 100, 7))
     assert set(admission.rejected.values()) == {Rejection("out_of_range", "score")}
     assert admission.event_ids == [e["event_id"] for e in events]
-    arrived = {c: [envelope.decode(one).event_id for piece in lines for one in piece.split(b"\n")] for c, lines in admission.lines.items()}
+    arrived = {contract: [e.event_id for e in read(contract, lines)] for contract, lines in admission.lines.items()}
     good = [e for i, e in enumerate(events) if i not in admission.rejected]
     assert arrived == {c: [e["event_id"] for e in good if e["contract"] == c] for c in ("exam.events", "auth.login.events")}
 
@@ -185,7 +196,9 @@ def test_every_event_gets_a_verdict_and_both_ways_agree(door: Door, events: list
     assert all(isinstance(v, Admitted) or v.code in CODES for v in exact)
     quick = door.fast_lane.admit(b"[%b]" % b",".join(raws), "univprep", NOW, skew_ms)
     if quick is not None:
-        assert quick.lines == {c: [b"\n".join(e.line for e in exact if e.contract == c)] for c in {e.contract for e in exact}}
+        assert quick.lines.keys() == {e.contract for e in exact}
+        for contract, lines in quick.lines.items():
+            assert read(contract, lines) == read(contract, [e.line for e in exact if e.contract == contract])
 
 
 @settings(max_examples=500, deadline=None)

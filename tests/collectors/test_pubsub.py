@@ -33,7 +33,7 @@ def received(pubsub: PubSub, project: str, least: int) -> list[str]:
     while len(ids) < least:
         assert time.monotonic() < until, f"{len(ids)} of {least} came"
         messages = bus.pull(TOPIC, "land", 100, 1)
-        ids += [envelope.decode(line).event_id for m in messages for line in envelope.unpack(m.data)]
+        ids += [e.event_id for m in messages for e in envelope.read(m.data)]
         bus.ack(TOPIC, "land", messages)
     bus.close()
     return ids

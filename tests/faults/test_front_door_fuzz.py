@@ -159,8 +159,7 @@ class FrontDoor:
         found: Counter[Event] = Counter()
         for contract in registry().layer("stream"):
             while messages := self._bus.pull(contract.topic, "fuzz", 1_000, 0):
-                for line in (line for m in messages for line in envelope.unpack(m.data)):
-                    e = envelope.decode(line)
+                for e in (e for m in messages for e in envelope.read(m.data)):
                     org_id = None if e.org_id is None else str(e.org_id)
                     found[told(e.zone_id, e.event_id, e.contract, org_id, read(bytes(e.payload)))] += 1
                 self._bus.ack(contract.topic, "fuzz", messages)

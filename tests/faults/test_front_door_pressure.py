@@ -101,8 +101,7 @@ def found(home: Path) -> dict[str, set[bytes]]:
         bus, reader = LocalBus(home / folder), f"test-{time.monotonic_ns()}"
         for topic in {c.topic for c in registry().layer("stream")} & set(bus.topics()):
             while messages := bus.pull(topic, reader, 1_000, 0):
-                for line in (line for m in messages for line in envelope.unpack(m.data)):
-                    read = envelope.decode(line)
+                for read in (e for m in messages for e in envelope.read(m.data)):
                     payloads[read.event_id].add(bytes(read.payload))
                 bus.ack(topic, reader, messages)
         bus.close()

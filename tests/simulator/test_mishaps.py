@@ -127,8 +127,7 @@ def test_what_the_partner_sends_is_as_bad_as_foreseen(small: Sent):
 
     def code(message) -> str | None:
         try:
-            (line,) = envelope.unpack(message.encoded(NOW))
-            read = envelope.decode(line)
+            (read,) = envelope.read(message.encoded(NOW))
         except msgspec.ValidationError:
             return verdicts.BAD_ENVELOPE
         except (ValueError, msgspec.DecodeError):

@@ -84,8 +84,7 @@ def on_the_bus(home: Path) -> Counter:
 
 def _ids(message: bytes) -> Iterator[tuple[str, str]]:
     try:
-        for line in envelope.unpack(message):
-            read = envelope.decode(line)
+        for read in envelope.read(message):
             yield read.contract, read.event_id
     except ValueError:  # the partner's rubbish, which land makes dead letters of
         return

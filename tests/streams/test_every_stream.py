@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from lakehouse.contracts import Contract, registry
-from lakehouse.door import Admission, Door
+from lakehouse.door import Door
 from lakehouse.envelope import pack
 from lakehouse.model.build import build
 from lakehouse.places import clean_table
@@ -83,17 +83,13 @@ def lake(tmp_path_factory) -> Path:
         for contract in STREAMS:
             admission = door.admit_body(json.dumps(events(contract)).encode(), "kzone", NOW)
             assert not admission.rejected, (contract.id, admission.rejected)
-            bus.publish(contract.topic, pack(_lines(admission, contract)))
+            bus.publish(contract.topic, pack(admission.lines[contract.id]))
         bus.close()
         for command in ("land", "refine"):
             subprocess.run([Path(sys.executable).with_name("lakehouse"), command], check=True, capture_output=True)
         build(settings(), select=tuple(f"stg_{c.table}" for c in STAGED))
         yield home
     settings.cache_clear()
-
-
-def _lines(admission: Admission, contract: Contract) -> list[bytes]:
-    return [line for lines in admission.lines[contract.id] for line in lines.split(b"\n")]
 
 
 def test_every_stream_that_was_promised_is_described() -> None:
