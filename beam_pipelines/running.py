@@ -11,8 +11,7 @@ import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any
+from typing import Any, get_type_hints
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -87,13 +86,12 @@ def keep_error(error: LakehouseError) -> None:
     _remembered.append(error)
 
 
-def remembering(function: Callable) -> Callable:
+def remembering(step: Callable, settings: Settings) -> Callable:
     """Beam raises a copy of an exception, or its text. Ours say what to do next and have an exit code, so we keep them."""
 
-    @wraps(function)
-    def remembered(*args):
+    def remembered(element):
         try:
-            return function(*args)
+            return step(element, settings)
         except LakehouseError as error:
             keep_error(error)
             raise
@@ -102,9 +100,10 @@ def remembering(function: Callable) -> Callable:
 
 
 def wired(elements: beam.PCollection, steps: Steps, settings: Settings) -> beam.PCollection:
-    """The steps as a part of a pipeline."""
+    """The steps as a part of a pipeline. Each is a function of its element and nothing more: where Beam passes a further
+    argument it keeps the element, a whole batch, until the next one has come as far as that step."""
     for name, step in steps:
-        elements = elements | name >> beam.Map(remembering(step), settings)
+        elements = elements | name >> beam.Map(remembering(step, settings)).with_output_types(get_type_hints(step)["return"])
     return elements | "Count" >> beam.Map(counted)
 
 
