@@ -7,10 +7,12 @@ raw/_waiting ─▶ pending ─▶ Group: batches refined at once ─▶ opened:
 import hashlib
 import io
 import json
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate, groupby
 
 import duckdb
 import numpy as np
@@ -71,7 +73,7 @@ class Puller:
                 break
             elif not came:
                 time.sleep(0.02)
-        return [batch for topic, messages in found.items() for batch in self._batches(topic, messages)] if found else None
+        return [batch for topic, messages in found.items() for batch in self._batches(topic, messages, room)] if found else None
 
     def done(self) -> None:
         """Acknowledge what take() gave: it is committed. Raises NotDurableError; then it comes again.
@@ -92,13 +94,13 @@ class Puller:
                 came += sum(_unpacked_size(m.data) for m in messages)
         return came
 
-    def _batches(self, topic: str, messages: list[Message]) -> Iterator[Pulled]:
+    def _batches(self, topic: str, messages: list[Message], most_bytes: int) -> Iterator[Pulled]:
         self._taken.append((topic, messages))
         named_messages = {message_name(m.id, m.data): m.data for m in messages}
         waiting = {name: data for name, data in named_messages.items() if name not in self._landed[topic]}
         interrupted, self._interrupted[topic] = self._interrupted[topic], {}
-        fresh = [i for i in waiting if i not in interrupted]
-        named: dict[str, list[str]] = {batch_name(topic, fresh): fresh} if fresh else {}
+        fresh = {name: data for name, data in waiting.items() if name not in interrupted}
+        named = {batch_name(topic, part): part for part in _parts(fresh, most_bytes)}
         for i in waiting:
             if i in interrupted:
                 named.setdefault(interrupted[i], []).append(i)
@@ -124,6 +126,15 @@ class Puller:
             except FileNotFoundError:
                 continue
         return frozenset(landed)
+
+
+def _parts(messages: Mapping[str, bytes], most_bytes: int) -> list[list[str]]:
+    """The names of messages, in as few parts as keep each about under `most_bytes` unpacked, all of about a size: a pull may bring
+    far more than there was room for, and what is landed together is in memory together."""
+    sizes = [_unpacked_size(data) for data in messages.values()]
+    each = max(1, sum(sizes) / max(1, math.ceil(sum(sizes) / most_bytes)))
+    part_of = {name: (end - size / 2) // each for name, size, end in zip(messages, sizes, accumulate(sizes))}
+    return [list(part) for _, part in groupby(messages, part_of.get)]
 
 
 def message_name(message_id: str, data: bytes) -> str:
