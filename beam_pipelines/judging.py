@@ -110,7 +110,7 @@ def _ask(part: pa.Table, query: str) -> pa.Table:
     database = _per_thread.database
     database.register("batch", part)
     try:
-        return database.execute(query).to_arrow_table()
+        return database.execute(query).to_arrow_table(_PART_ROWS)  # DuckDB reserves memory for so many rows; else for a million
     finally:
         database.unregister("batch")
 
