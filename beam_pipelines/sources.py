@@ -31,7 +31,7 @@ from lakehouse.storage.protocols import Bus, Files, Message, Vault
 
 SUBSCRIPTION = "land"
 _MESSAGES_AT_ONCE = 200
-_BYTES_AN_EVENT = 500  # of an envelope before compression, roughly: how many a message holds is known only inside it
+_BYTES_AN_EVENT = 430  # on the bus before compression, roughly: how many a message holds is known only inside it
 _USUAL_RATIO = 6
 _MOST_SEALED_BYTES = 512 * 1024 * 1024  # refined at once
 

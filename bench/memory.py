@@ -1,10 +1,10 @@
 """What a batch process takes at its peak, over 1x and over 10x the events (`python -m bench.memory`).
 
-    40,000 events on the bus, and in another home 400,000 ─▶ lakehouse land ─▶ lakehouse refine          each a process of its own
+    50,000 events on the bus, and in another home 500,000 ─▶ lakehouse land ─▶ lakehouse refine          each a process of its own
 
-What is compared is one full batch with ten. Land has its default, some 43,000 events of this size, so that at 1x it has one batch,
-nearly full. Refine's default is a million rows, which 10x would not fill: here LAKEHOUSE_REFINE_BATCH_ROWS is the number of events
-at 1x. Processes that go on for ever are measured where they run: bench/collector_steady.py, freshness.py, live.py, cdc.py.
+What is compared is one full batch with ten: 1x is what land takes at once by default. Refine's default, a million rows, would not
+be filled by 10x, so that it is set to 1x (LAKEHOUSE_REFINE_BATCH_ROWS). Processes that go on for ever are measured where they run:
+bench/collector_steady.py, freshness.py, live.py, cdc.py.
 """
 
 import os
@@ -20,10 +20,10 @@ from lakehouse.contracts import registry
 from lakehouse.door import Door
 from lakehouse.envelope import pack
 from lakehouse.places import Home
-from lakehouse.settings import child_environment
+from lakehouse.settings import child_environment, settings
 from lakehouse.storage.local import LocalBus
 
-EVENTS, TIMES, _BODY = 40_000, 10, 100
+EVENTS, TIMES, _BODY = settings().land_batch_events, 10, 100
 _CONTRACT = "exam.events"
 
 

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
 
     land_batch_events: int = Field(50_000, description="Events in one raw file at most.")
     land_batch_seconds: float = Field(2.0, description="Longest wait before a smaller raw file is written.")
-    refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 1.5 kB of memory each.")
+    refine_batch_rows: int = Field(1_000_000, description="Rows refined at once: more is faster, and takes about 2.5 kB of memory each.")
 
     cdc_flush_rows: int = Field(100, description="Changes of the source database from which the CDC writer writes at once.")
     cdc_flush_seconds: float = Field(5.0, description="Longest that the CDC writer lets a change wait for others.")
