@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_pipelines import sources
+from beam_pipelines import pulling
 from beam_pipelines.gather import Gather
 from beam_pipelines.land import Land
 from beam_pipelines.refine import Refine, waiting
@@ -36,7 +36,7 @@ def ingestion(pipeline: beam.Pipeline, chosen: Settings, contract_id: str) -> No
 
 
 def _messages(pipeline: beam.Pipeline, chosen: Settings, topic: str) -> beam.PCollection:
-    subscription = f"projects/{chosen.gcp_project}/subscriptions/{topic}.{sources.SUBSCRIPTION}"
+    subscription = f"projects/{chosen.gcp_project}/subscriptions/{topic}.{pulling.SUBSCRIPTION}"
     return pipeline | "Pub/Sub" >> beam.io.ReadFromPubSub(subscription=subscription, with_attributes=True)
 
 

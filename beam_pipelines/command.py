@@ -39,8 +39,8 @@ def land(
     """
     require("apache_beam", "streaming")
     from beam_pipelines.land import Land
+    from beam_pipelines.pulling import Puller
     from beam_pipelines.running import run
-    from beam_pipelines.sources import Puller
     from lakehouse.storage.open import open_bus, open_files
 
     chosen = settings()

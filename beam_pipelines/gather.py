@@ -1,4 +1,4 @@
-"""Pub/Sub's messages, gathered into what is landed together: how a streaming runner does what sources.Puller does here.
+"""Pub/Sub's messages, gathered into what is landed together: how a streaming runner does what pulling.Puller does here.
 
 PubsubMessage ─▶ keyed by topic, sharded ─▶ GroupIntoBatches ─▶ Pulled
 """
@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
 
 from beam_pipelines.landing import Pulled
-from beam_pipelines.sources import batch_name, message_name
+from beam_pipelines.pulling import batch_name, message_name
 
 EVENTS_A_MESSAGE = 200  # about what the collector packs under load; a raw file is cut at its own limit in any case
 

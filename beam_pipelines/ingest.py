@@ -10,7 +10,7 @@ process, or a predecessor that was killed, has landed and not refined is found o
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from beam_pipelines import current, land, refine, sources
+from beam_pipelines import current, land, pulling, refine
 from beam_pipelines.counts import Counts, add
 from beam_pipelines.locks import alone
 from beam_pipelines.running import directly
@@ -32,7 +32,7 @@ class Ingest:
     ) -> None:
         self._settings = settings
         self._contracts = {c.id: c for c in contracts}
-        self._puller = sources.Puller(bus, files, contracts)
+        self._puller = pulling.Puller(bus, files, contracts)
         self._refined = refined
         self._only_tables = all(c.layer == "table" for c in contracts)
 

@@ -1,8 +1,6 @@
 """Who may leave the gate open: the local profile alone. And `lakehouse keys`, as a person uses it."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +12,7 @@ from lakehouse.access.command import app
 from lakehouse.access.open import open_gate, open_keys
 from lakehouse.errors import BadInputError, DeniedError, SettingsError, UnavailableError
 from lakehouse.settings import Settings
-
-LAKEHOUSE = Path(sys.executable).parent / "lakehouse"
+from tests.commands import Done, lakehouse
 
 
 def test_the_gate_stands_open_on_the_local_profile_alone(home: Path) -> None:
@@ -41,8 +38,8 @@ def test_a_store_that_does_not_answer_is_explained(home: Path) -> None:
         open_keys(Settings(access_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing"))
 
 
-def keys(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([LAKEHOUSE, "keys", *arguments], capture_output=True, text=True, timeout=60)
+def keys(*arguments: str) -> Done:
+    return lakehouse("keys", *arguments)
 
 
 def test_keys_are_made_shown_once_listed_rotated_and_revoked(home: Path) -> None:

@@ -2,14 +2,13 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lakehouse.places import Home
 from lakehouse.storage.local import LocalBus
+from tests.commands import Done, lakehouse
 
 BROKEN = "3,somebody else,mock-1,2024-03-02T10:00:00,80\n"
 
@@ -18,15 +17,8 @@ BROKEN = "3,somebody else,mock-1,2024-03-02T10:00:00,80\n"
 def cli(desk, home: Path):
     desk.write("file.csv", (desk.folder / "file.csv").read_text() + BROKEN)
 
-    def run(*options: str) -> subprocess.CompletedProcess:
-        command = [
-            str(Path(sys.executable).with_name("lakehouse")),
-            "backfill",
-            str(desk.folder / "file.csv"),
-            "--mapping",
-            str(desk.folder / "mapping.yaml"),
-        ]
-        return subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+    def run(*options: str) -> Done:
+        return lakehouse("backfill", str(desk.folder / "file.csv"), "--mapping", str(desk.folder / "mapping.yaml"), *options)
 
     return run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from beam_pipelines import sources
+from beam_pipelines import pulling
 from beam_pipelines.land import Land
 from beam_pipelines.refine import Refine, waiting
 from beam_pipelines.running import Counts, run
@@ -34,7 +34,7 @@ class Lake:
 
     def land(self) -> Counts:
         bus = open_bus(self.settings)
-        puller = sources.Puller(bus, self.at.files, registry().ingested)
+        puller = pulling.Puller(bus, self.at.files, registry().ingested)
         counts = run(puller.take(10_000, 0) or [], Land(self.settings))
         puller.done()
         bus.close()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from beam_pipelines import sources
+from beam_pipelines import pulling
 from beam_pipelines.landing import EnvelopeReader
 from lakehouse import places
 from lakehouse.contracts import registry
@@ -128,16 +128,16 @@ class _Puller:
         self.bus, self.files = MemoryBus(), LocalFiles(folder)
         self.bus.publish(CONTRACT.topic, [b"message %03d" % n for n in range(messages)])
 
-    def start(self) -> sources.Puller:
+    def start(self) -> pulling.Puller:
         self.bus = MemoryBus(self.bus.kept)
-        return sources.Puller(self.bus, self.files, [CONTRACT])
+        return pulling.Puller(self.bus, self.files, [CONTRACT])
 
     def commit(self, pulled) -> None:
         told = {"batch_id": pulled.batch_id, "first_received_at": "", "files": [], "messages": [*pulled.messages]}
         self.files.put(places.raw_commit(CONTRACT.domain, CONTRACT.table, pulled.batch_id), json.dumps(told).encode())
 
 
-def _taken(puller: sources.Puller) -> list[tuple[str, list[bytes]]]:
+def _taken(puller: pulling.Puller) -> list[tuple[str, list[bytes]]]:
     return [(p.batch_id, list(p.messages.values())) for p in puller.take(1000, 0) or []]
 
 
@@ -164,7 +164,7 @@ def test_killed_in_the_middle_of_the_acknowledgement_the_commit_stands(tmp_path)
     world = _Puller(tmp_path, messages=5)
     [pulled] = world.start().take(1000, 0)
     world.commit(pulled)
-    world.bus.kept.acked |= {(CONTRACT.topic, sources.SUBSCRIPTION, number) for number in (0, 2)}
+    world.bus.kept.acked |= {(CONTRACT.topic, pulling.SUBSCRIPTION, number) for number in (0, 2)}
     assert world.start().take(1000, 0) == []
 
 

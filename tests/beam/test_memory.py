@@ -5,14 +5,14 @@ import weakref
 import apache_beam as beam
 import zstandard
 
-from beam_pipelines import sources
+from beam_pipelines import pulling
 from beam_pipelines.running import Outcome, Steps, passed_whole, run, wired
 from lakehouse.contracts import registry
 from lakehouse.settings import Settings
 from lakehouse.storage.memory import MemoryBus, MemoryFiles
 
 TOPIC = "exam.events"
-EVENT_BYTES = sources._BYTES_AN_EVENT
+EVENT_BYTES = pulling._BYTES_AN_EVENT
 
 
 @passed_whole
@@ -52,10 +52,10 @@ def test_beam_lets_a_batch_go_before_the_next_one_is_opened() -> None:
     assert _still_held == [0, 0, 0, 0]
 
 
-def _puller(files: MemoryFiles, messages: list[bytes]) -> sources.Puller:
+def _puller(files: MemoryFiles, messages: list[bytes]) -> pulling.Puller:
     bus = MemoryBus()
     bus.publish(TOPIC, messages)
-    return sources.Puller(bus, files, [registry().get(TOPIC)])
+    return pulling.Puller(bus, files, [registry().get(TOPIC)])
 
 
 def test_more_than_there_was_room_for_is_landed_in_parts_of_about_a_size() -> None:

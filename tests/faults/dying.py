@@ -44,7 +44,7 @@ def run(step: str | tuple[str, ...], home: Path, die_at: int | None = None, cont
 
 
 def _run(step: str | tuple[str, ...], home: str, die_at: int | None, contracts: Path | None, moments) -> None:
-    from beam_pipelines import command, sources
+    from beam_pipelines import command, pulling
     from lakehouse.cli import app
 
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +52,7 @@ def _run(step: str | tuple[str, ...], home: str, die_at: int | None, contracts: 
         for name, value in ({"LAKEHOUSE_HOME": home} | chosen | _SMALL).items():
             patch.setenv(name, value)
         settings.cache_clear()
-        patch.setattr(sources, "_MESSAGES_AT_ONCE", 7)
+        patch.setattr(pulling, "_MESSAGES_AT_ONCE", 7)
         counter = _Counter(die_at)
         for name in _DURABLE:
             patch.setattr(os, name, counter.watch(getattr(os, name)))

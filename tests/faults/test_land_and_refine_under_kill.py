@@ -27,7 +27,7 @@ from tests.faults import dying
 pytestmark = pytest.mark.slow(200)
 
 CONTRACTS = ("exam.events", "auth.login.events", "source.users")
-EVENTS = 300  # of each contract
+EVENTS = 150  # of each contract
 
 
 @dataclass(frozen=True)

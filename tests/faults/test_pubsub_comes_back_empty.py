@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipelines import sources
+from beam_pipelines import pulling
 from beam_pipelines.land import Land
 from beam_pipelines.running import run
 from lakehouse.access.caller import RateLimit, Scope
@@ -46,7 +46,7 @@ class Emulator:
 
     def make(self) -> None:
         bus = PubSubBus(PROJECT)
-        bus.make(CONTRACT, sources.SUBSCRIPTION)
+        bus.make(CONTRACT, pulling.SUBSCRIPTION)
         bus.close()
 
 
@@ -69,7 +69,7 @@ def land(lake: Lake, times: int) -> None:
     """Land some of what waits; what is pulled and not landed dies with the emulator."""
     bus = PubSubBus(PROJECT)
     try:
-        puller = sources.Puller(bus, lake.at.files, [registry().get(CONTRACT)])
+        puller = pulling.Puller(bus, lake.at.files, [registry().get(CONTRACT)])
         for _ in range(times):
             run(puller.take(100, 0) or [], Land(lake.settings))
             puller.done()

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from beam_pipelines import sources
+from beam_pipelines import pulling
 from beam_pipelines.land import Land
 from beam_pipelines.running import run
 from lakehouse.contracts import registry
@@ -58,7 +58,7 @@ def test_everything_twice_and_out_of_order(home: Path, fault, is_full: bool) -> 
         publisher.close()
         for _ in range(2):  # the second finds what was not acknowledged
             bus = Forgetful(lake.settings.home / "bus", random)
-            puller = sources.Puller(bus, lake.at.files, [registry().get(EXAM)])
+            puller = pulling.Puller(bus, lake.at.files, [registry().get(EXAM)])
             for _ in range(3):
                 run(puller.take(300, 0) or [], Land(lake.settings))
                 puller.done()

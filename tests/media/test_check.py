@@ -1,8 +1,6 @@
 """`lakehouse media`: references without objects and objects without references are told, and nothing that is as it should be."""
 
 import json
-import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +10,7 @@ import sqlalchemy as sa
 from uploading import USER, all_records, tone
 
 from lakehouse.places import Home
-
-LAKEHOUSE = str(Path(sys.executable).with_name("lakehouse"))
-
-
-def lakehouse(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([LAKEHOUSE, *arguments], capture_output=True, text=True, timeout=120)
+from tests.commands import lakehouse
 
 
 def told(*arguments: str) -> tuple[int, dict]:

@@ -1,7 +1,5 @@
 """Who may upload: a key with its scope, zone and tenant; or a URL that was signed for this very upload, for a while."""
 
-import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +11,7 @@ from uploading import HOST, USER, Collector, digest_header, left_over, read_back
 from collectors.media.tickets import Ticket, Tickets
 from lakehouse.errors import DeniedError
 from lakehouse.storage.memory import MemoryVault
+from tests.commands import lakehouse
 
 NOW = datetime(2026, 11, 25, 23, 59, 0, tzinfo=UTC)
 TICKET = Ticket("kzone", 17, USER, "media-0001", "speech", 1_000, int(NOW.timestamp()) + 600)
@@ -127,9 +126,7 @@ def test_another_vault_signs_otherwise_and_odd_dates_make_no_keys() -> None:
 
 
 def keys_create(*arguments: str) -> str:
-    command = [str(Path(sys.executable).with_name("lakehouse")), "keys", "create", "--purpose", "a test", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.split()[0]
+    return lakehouse("keys", "create", "--purpose", "a test", *arguments).stdout.split()[0]
 
 
 def test_a_key_with_the_scope_the_zone_and_the_tenant(collect, home: Path) -> None:

@@ -5,8 +5,6 @@ for anything else, so a field that is added tomorrow is covered tomorrow.
 """
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from lakehouse.door import Admitted, Door
 from lakehouse.envelope import pack
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus
+from tests.commands import lakehouse
 from tests.privacy.byte_scan import scan
 
 NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
@@ -77,7 +76,7 @@ def lake(tmp_path_factory) -> tuple[Path, list[bytes]]:
         settings.cache_clear()
         sent = _send(Door(registry(), "test", layers=("stream", "table")))
         for command in ("land", "refine"):
-            subprocess.run([Path(sys.executable).with_name("lakehouse"), command], check=True, capture_output=True)
+            assert lakehouse(command).returncode == 0
     settings.cache_clear()
     return home, sent
 

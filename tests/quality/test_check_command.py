@@ -15,16 +15,16 @@ from lakehouse.places import Home
 from lakehouse.places import clean_table as place
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_tables
+from tests.commands import Done, lakehouse
 
 pytestmark = pytest.mark.slow(70)
 
 DAY = date(2027, 3, 1)
-LAKEHOUSE = Path(sys.executable).with_name("lakehouse")
 SECRET = "Kim Minji was here"
 
 
-def check(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([LAKEHOUSE, "check", *arguments, "--as-of", str(DAY)], capture_output=True, text=True, timeout=120)
+def check(*arguments: str) -> Done:
+    return lakehouse("check", *arguments, "--as-of", str(DAY))
 
 
 def stored(home: Path, sql: str) -> list[tuple]:

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -16,6 +14,7 @@ from lakehouse.places import Home
 from lakehouse.settings import settings
 from simulator import comparing, run, truth
 from simulator.practice_lines import SCORES
+from tests.commands import lakehouse
 
 SUMS = "* exclude (zone_id, activity_on, user_count)"
 
@@ -75,11 +74,6 @@ def told(home: Path, small: Sent, same: Path) -> Home:
 def change(home: Home, sql: str) -> None:
     with duckdb.connect(str(home.warehouse)) as warehouse:
         warehouse.execute(sql)
-
-
-def lakehouse(*arguments: str) -> subprocess.CompletedProcess:
-    command = [str(Path(sys.executable).with_name("lakehouse")), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_everything_is_equal(told: Home):

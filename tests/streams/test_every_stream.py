@@ -1,8 +1,6 @@
 """A stream is one YAML file: each that is described is taken at the door, landed, refined, staged for dbt and known to the quality gate."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from lakehouse.model.build import build
 from lakehouse.places import clean_table
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus, open_tables
+from tests.commands import lakehouse
 
 pytestmark = pytest.mark.slow(40)
 
@@ -86,7 +85,7 @@ def lake(tmp_path_factory) -> Path:
             bus.publish(contract.topic, pack(admission.lines[contract.id]))
         bus.close()
         for command in ("land", "refine"):
-            subprocess.run([Path(sys.executable).with_name("lakehouse"), command], check=True, capture_output=True)
+            assert lakehouse(command).returncode == 0
         build(settings(), select=tuple(f"stg_{c.table}" for c in STAGED))
         yield home
     settings.cache_clear()
