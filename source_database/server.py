@@ -25,6 +25,7 @@ from lakehouse.storage.durable import make_folder
 SUPERUSER = "megacity"
 DATABASE = "megacity"
 _START_LIMIT_S = 60
+_HELD = b"pre-existing shared memory block"  # a session of a predecessor that was killed has not noticed yet
 _STOP_LIMIT_S = 60
 # Logical decoding for Debezium. A slot whose reader is gone may keep this much WAL, and no more: a full disk would stop the city.
 _OPTIONS = {
@@ -90,11 +91,12 @@ class Server:
         self.port = self.port or free_port()
         options = self._options | {"port": str(self.port), "unix_socket_directories": ""}  # a socket's path may not be long
         words = [str(_bin("postgres")), "-D", str(self.data), *(w for name, value in options.items() for w in ("-c", f"{name}={value}"))]
-        with self.log.open("ab") as log:
-            self._process = self._popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
         until = time.monotonic() + _START_LIMIT_S
+        said = self._spawn(words)
         while not self._answers():
-            if not self.is_alive or time.monotonic() > until:
+            if not self.is_alive and _HELD in self.log.read_bytes()[said:] and time.monotonic() < until:
+                said = self._spawn(words)
+            elif not self.is_alive or time.monotonic() > until:
                 self.kill()
                 raise CommandFailedError(f"PostgreSQL did not start: {self._last_words()}", hint=f"read {self.log}")
             time.sleep(0.05)
@@ -136,6 +138,13 @@ class Server:
             ).wait()
         if code:
             raise CommandFailedError(f"{Path(words[0]).name} ended with {code}: {self._last_words()}", hint=f"read {self.log}")
+
+    def _spawn(self, words: list[str]) -> int:
+        """Begin to start; returns where in the log its own words begin."""
+        with self.log.open("ab") as log:
+            begins = log.tell()
+            self._process = self._popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        return begins
 
     def _popen(self, words: list[str], **how) -> subprocess.Popen:
         if os.getuid() != 0:
