@@ -22,6 +22,7 @@ SUBSCRIPTION = "land"
 _MESSAGES_AT_ONCE = 200
 _BYTES_AN_EVENT = 430  # on the bus before compression, roughly: how many a message holds is known only inside it
 _USUAL_RATIO = 6
+_PAUSE_S = 0.1  # to ask thirty topics whether something has come is work too
 
 
 class Puller:
@@ -57,7 +58,7 @@ class Puller:
             elif time.monotonic() >= until:
                 break
             elif not came:
-                time.sleep(0.02)
+                time.sleep(_PAUSE_S)
         return [batch for topic, messages in found.items() for batch in self._batches(topic, messages, room)] if found else None
 
     def done(self) -> None:

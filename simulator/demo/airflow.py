@@ -16,7 +16,7 @@ from lakehouse.places import Home
 from simulator.demo.processes import Background, Day
 
 ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
-POLL_S = 0.4
+POLL_S = 1.0
 _AIRFLOWS_OWN = ("Tmp dir root location:", "Running command:", "Output:", "Command exited with")
 
 
