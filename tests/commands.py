@@ -27,3 +27,10 @@ def lakehouse(*words: str) -> Done:
         with pytest.raises(SystemExit) as ended:
             main()
     return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def succeeds(*words: str) -> str:
+    """What a command prints that has to end well."""
+    done = lakehouse(*words)
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    return done.stdout

@@ -1,8 +1,6 @@
 """Real submissions, all the way: the file's rows are fact_attempts' rows, and its means are the marts' means."""
 
 import csv
-import subprocess
-import sys
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +9,9 @@ import duckdb
 import pytest
 
 from lakehouse.places import Home
+from tests.commands import succeeds
 
 pytestmark = pytest.mark.slow(60)
-
-LIMIT_S = 600
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +33,14 @@ def scores(folder: Path) -> dict[str, list[Decimal]]:
     return found
 
 
-def lakehouse(*arguments: str) -> None:
-    ended = subprocess.run([str(Path(sys.executable).with_name("lakehouse")), *arguments], capture_output=True, text=True, timeout=LIMIT_S)
-    assert ended.returncode == 0, ended.stdout[-2_000:] + ended.stderr[-2_000:]
-
-
 @pytest.fixture
 def backfilled(home: Path, root: Path, folder: Path) -> Path:
     """The warehouse after the file was backfilled twice, landed, refined and modelled."""
     mapping = root / "collectors" / "backfill" / "mappings" / "oulad.yaml"
     for _ in range(2):
-        lakehouse("backfill", str(folder / "studentAssessment.csv"), "--mapping", str(mapping), "--strict")
+        succeeds("backfill", str(folder / "studentAssessment.csv"), "--mapping", str(mapping), "--strict")
     for step in ("land", "refine", "model"):
-        lakehouse(step)
+        succeeds(step)
     return Home(home).warehouse
 
 

@@ -18,7 +18,7 @@ from lakehouse.door import Admitted, Door
 from lakehouse.envelope import pack
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus
-from tests.commands import lakehouse
+from tests.commands import succeeds
 from tests.privacy.byte_scan import scan
 
 NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
@@ -76,7 +76,7 @@ def lake(tmp_path_factory) -> tuple[Path, list[bytes]]:
         settings.cache_clear()
         sent = _send(Door(registry(), "test", layers=("stream", "table")))
         for command in ("land", "refine"):
-            assert lakehouse(command).returncode == 0
+            succeeds(command)
     settings.cache_clear()
     return home, sent
 

@@ -14,7 +14,7 @@ from lakehouse.model.build import build
 from lakehouse.places import clean_table
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus, open_tables
-from tests.commands import lakehouse
+from tests.commands import succeeds
 
 pytestmark = pytest.mark.slow(40)
 
@@ -85,7 +85,7 @@ def lake(tmp_path_factory) -> Path:
             bus.publish(contract.topic, pack(admission.lines[contract.id]))
         bus.close()
         for command in ("land", "refine"):
-            assert lakehouse(command).returncode == 0
+            succeeds(command)
         build(settings(), select=tuple(f"stg_{c.table}" for c in STAGED))
         yield home
     settings.cache_clear()
