@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _log = get_log(__name__)
 _UNEXPLAINED = 1
 _START_S = 120
+STOP_S = 30.0
 
 
 def translator_of(standing: Standing, tables: list[Table], secret: bytes, placeholder: str) -> Translator:
@@ -136,7 +137,11 @@ def _require_same_source(source: Source, ledger: Ledger, standing: Standing, pos
 
 
 def _close_at_end_of_stdin(running) -> None:
+    """Whoever would kill an engine that does not end may be gone. Then it goes by itself: what is not confirmed comes again."""
     sys.stdin.buffer.read()
+    ends = threading.Timer(STOP_S, os._exit, (_UNEXPLAINED,))
+    ends.daemon = True
+    ends.start()
     running.close()
 
 

@@ -5,6 +5,7 @@ engine thread (Java) ─ handleBatch(records) ─▶ values joined in Java ─�
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import jpype
 from collectors.cdc.publishing import OnBatch, Position
 
 Properties = Mapping[str, str]
+_AGAIN_S = 0.05
 
 
 def properties(address: Properties, slot: str, publication: str, tables: list[str], offsets: Path, heartbeat_ms: int, batch_rows: int, placeholder: str) -> dict[str, str]:  # fmt: skip
@@ -81,7 +83,12 @@ class Engine:
     def close(self) -> None:
         """From another thread; returns once the last batch is through and the offsets are written."""
         self.is_closed = True
-        self._engine.close()
+        while True:
+            try:
+                return self._engine.close()
+            except jpype.JClass("java.lang.IllegalStateException"):
+                # Debezium reads the stage that it is in and then changes it; meanwhile its start had come to the next one.
+                time.sleep(_AGAIN_S)
 
 
 class _Started:

@@ -19,6 +19,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from collectors.cdc import integrity
+from collectors.cdc.child import STOP_S
 from collectors.cdc.integrity import Verdict
 from collectors.cdc.ledger import Ledger
 from collectors.cdc.metrics import Metrics
@@ -35,7 +36,6 @@ from lakehouse.storage.durable import make_folder, write_file
 _log = get_log(__name__)
 _LOOK_S = 2.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 30.0
-_STOP_S = 30.0
 _SETTLED_S = 60.0
 _MOST_EPOCHS, _IN_S = 5, 600.0
 
@@ -191,7 +191,7 @@ def _ended(child: subprocess.Popen) -> int:
     """Ask it to end, by closing its stdin; kill it where it does not."""
     child.stdin.close()
     try:
-        return child.wait(_STOP_S)
+        return child.wait(STOP_S)
     except subprocess.TimeoutExpired:
         child.kill()
         return child.wait()

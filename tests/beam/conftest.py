@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 from beam_pipelines import pulling
+from beam_pipelines.counts import Counts, add
 from beam_pipelines.land import Land
 from beam_pipelines.refine import Refine, waiting
-from beam_pipelines.running import Counts, run
+from beam_pipelines.running import run
 from beam_pipelines.stores import Stores, stores
 from lakehouse import places
 from lakehouse.contracts import registry
@@ -35,8 +36,10 @@ class Lake:
     def land(self) -> Counts:
         bus = open_bus(self.settings)
         puller = pulling.Puller(bus, self.at.files, registry().ingested)
-        counts = run(puller.take(10_000, 0) or [], Land(self.settings))
-        puller.done()
+        counts: Counts = {}
+        while (batches := puller.take(10_000, 0)) is not None:
+            add(counts, run(batches, Land(self.settings)))
+            puller.done()
         bus.close()
         return counts
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 
+from lakehouse.errors import BusyError
 from lakehouse.settings import child_environment
 from source_database.server import Server
 from tests.cdc import fold, town
@@ -51,6 +52,8 @@ class Cdc:
         """What the ready file says, once it is there."""
         until = time.monotonic() + _LIMIT_S
         while not self.ready.exists():
+            if self.process.poll() == BusyError.exit_code:  # the engine of one that was killed has not ended: again, as systemd would
+                self.start()
             assert self.process.poll() is None and time.monotonic() < until, self.log.read_text()[-3_000:]
             time.sleep(0.02)
         return json.loads(self.ready.read_text())

