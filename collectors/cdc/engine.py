@@ -5,7 +5,6 @@ engine thread (Java) ─ handleBatch(records) ─▶ values joined in Java ─�
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -62,6 +61,7 @@ class Engine:
             java.setProperty(name, value)
         self._bridge = _Bridge(on_batch, after_batch)
         self._polling = threading.Event()
+        self._ended = threading.Event()
         self.is_closed = False
         kinds = jpype.JClass("io.debezium.engine.DebeziumEngine")
         builder = kinds.create(jpype.JClass("io.debezium.engine.format.Json").class_).using(java)
@@ -71,7 +71,10 @@ class Engine:
 
     def run(self) -> None:
         """Until close(), or until something fails: raises what the handler raised, or RuntimeError with Debezium's class of error."""
-        self._engine.run()
+        try:
+            self._engine.run()
+        finally:
+            self._ended.set()
         if self._bridge.error:
             raise self._bridge.error
         if self._bridge.failure:
@@ -87,8 +90,9 @@ class Engine:
             try:
                 return self._engine.close()
             except jpype.JClass("java.lang.IllegalStateException"):
-                # Debezium reads the stage that it is in and then changes it; meanwhile its start had come to the next one.
-                time.sleep(_AGAIN_S)
+                # It has ended already; or its start came to the next stage just when it was to go from this one to its stop.
+                if self._ended.wait(_AGAIN_S):
+                    return
 
 
 class _Started:
