@@ -118,7 +118,8 @@ def _parts(messages: Mapping[str, bytes], most_bytes: int) -> list[list[str]]:
     """The names of messages, in as few parts as keep each about under `most_bytes` unpacked, all of about a size: a pull may bring
     far more than there was room for, and what is landed together is in memory together."""
     sizes = [_unpacked_size(data) for data in messages.values()]
-    each = max(1, sum(sizes) / max(1, math.ceil(sum(sizes) / most_bytes)))
+    total = sum(sizes)
+    each = max(1, total / max(1, math.ceil(total / most_bytes)))
     part_of = {name: (end - size / 2) // each for name, size, end in zip(messages, sizes, accumulate(sizes))}
     return [list(part) for _, part in groupby(messages, part_of.get)]
 

@@ -20,7 +20,7 @@ class Admitted(NamedTuple):
 class Admission:
     """What became of a body's events.
 
-    lines      contract id → encoded envelopes, in order; one element may hold several, a line end between them
+    lines      contract id → encoded envelopes, and sheets of them, in order
     counts     contract id → how many events that are
     rejected   index → why
     event_ids  of all, where any was rejected; None where it could not be read

@@ -58,19 +58,21 @@ _decode_sheet = msgspec.json.Decoder(_Sheet).decode
 def sheet(events: bytes, clock_skew_ms: int | None, *same: str | datetime) -> bytes:
     """All events of a request, as they were written, on one line: `[{what their envelopes share}, [event, …]]`.
 
-    To write an envelope around each costs the front door as much again as to check it. `events` is a JSON array without
-    line ends; `same` is contract, contract_version, source, zone_id and received_at.
+    To write an envelope around each would be a second pass over all of it. `events` is a JSON array without line ends;
+    `same` is contract, contract_version, source, zone_id and received_at.
     """
     return b"[%b,%b]" % (encode(_Same(*same, clock_skew_ms)), events)
 
 
 def read_line(line: bytes, subject_of: Callable[[msgspec.Raw], str | None] = lambda payload: None) -> list[Envelope]:
-    """The envelope, or the sheet of them, that a line is; a sheet leaves it to `subject_of` whom its payloads are about.
+    """The envelope, or the sheet of them, that a line is. Where it is left out whom a record is about, `subject_of` its payload says it.
 
     Raises msgspec.DecodeError or msgspec.ValidationError.
     """
     if not line.startswith(b"["):
-        return [decode(line)]
+        read = decode(line)
+        subject = subject_of(read.payload) if read.subject is None else None
+        return [read if subject is None else msgspec.structs.replace(read, subject=subject)]
     read = _decode_sheet(line)
     *same, skew_ms = msgspec.structs.astuple(read.same)
     return [Envelope(e.event_id, *same, e.payload, e.org_id, subject_of(e.payload), skew_ms) for e in read.events]
@@ -88,7 +90,7 @@ class Packer:
         self._messages: list[bytes] = []
 
     def add(self, lines: Iterable[bytes]) -> None:
-        """A line may itself be several, with line ends between them; it is never divided."""
+        """Each is an envelope or a sheet, and is never divided."""
         buffer = self._buffer
         for line in lines:
             end = self._end + len(line) + 1

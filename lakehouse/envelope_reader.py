@@ -59,7 +59,7 @@ class EnvelopeReader:
                 read, failed = self._each(lines)
                 unreadable += failed
             envelopes += read
-        return [e if e.subject is not None else self._about_its_subject(e) for e in envelopes], unreadable
+        return envelopes, unreadable
 
     def _all(self, lines: Sequence[bytes]) -> list[Envelope] | None:
         """All of a message in a few passes of C where nothing is wrong with it; None where anything may be."""
@@ -98,7 +98,7 @@ class EnvelopeReader:
     def _verdict(self, line: bytes) -> Envelope | Rejection:
         try:
             line.decode()
-            strict, read = self._strict(line), envelope.decode(line)
+            strict, [read] = self._strict(line), envelope.read_line(line, self._subject_of)
         except msgspec.ValidationError as error:
             return Rejection(verdicts.BAD_ENVELOPE, refusal(error).field)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -110,11 +110,6 @@ class EnvelopeReader:
         if not EARLIEST <= read.received_at < _LATEST:
             return Rejection(verdicts.BAD_ENVELOPE, "received_at")
         return read if strict.zone_id in self._zones else Rejection(verdicts.BAD_ENVELOPE, "zone_id")
-
-    def _about_its_subject(self, read: Envelope) -> Envelope:
-        """A publisher may leave out whom a record is about; then its payload says it."""
-        subject = self._subject_of(read.payload)
-        return read if subject is None else msgspec.structs.replace(read, subject=subject)
 
 
 def _apart(line: bytes) -> list[bytes]:

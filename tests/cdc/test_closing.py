@@ -23,7 +23,7 @@ for turn in range(80):
         except RuntimeError:
             pass  # it could not connect
         except Exception:
-            if not one.is_closed:
+            if not one.is_closed:  # closing interrupts a start, in which no record is yet
                 raise
     threads = [threading.Thread(target=run, daemon=True), threading.Thread(target=one.close, daemon=True)]
     threads[0].start()

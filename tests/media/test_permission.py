@@ -11,7 +11,7 @@ from uploading import HOST, USER, Collector, digest_header, left_over, read_back
 from collectors.media.tickets import Ticket, Tickets
 from lakehouse.errors import DeniedError
 from lakehouse.storage.memory import MemoryVault
-from tests.commands import lakehouse
+from tests.commands import succeeds
 
 NOW = datetime(2026, 11, 25, 23, 59, 0, tzinfo=UTC)
 TICKET = Ticket("kzone", 17, USER, "media-0001", "speech", 1_000, int(NOW.timestamp()) + 600)
@@ -126,7 +126,7 @@ def test_another_vault_signs_otherwise_and_odd_dates_make_no_keys() -> None:
 
 
 def keys_create(*arguments: str) -> str:
-    return lakehouse("keys", "create", "--purpose", "a test", *arguments).stdout.split()[0]
+    return succeeds("keys", "create", "--purpose", "a test", *arguments).split()[0]
 
 
 def test_a_key_with_the_scope_the_zone_and_the_tenant(collect, home: Path) -> None:

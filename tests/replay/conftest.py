@@ -8,12 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from typer.testing import CliRunner
 
 from beam_pipelines import stores as opened_stores
-from lakehouse.cli import app
 from lakehouse.envelope import Envelope, pack_envelopes
 from lakehouse.settings import settings
+from tests import commands
 from tests.beam.conftest import Lake
 
 LOGIN, EXAM = "auth.login.events", "exam.events"
@@ -51,15 +50,10 @@ def erase(lake: Lake, user: str) -> None:
 
 
 def lakehouse(*words: str, code: int = 0) -> str:
-    """A command in this process; what it printed."""
-    done = CliRunner().invoke(app(), list(words), catch_exceptions=True)
-    if code:
-        assert getattr(done.exception, "exit_code", done.exit_code) == code, (done.exit_code, done.exception, done.output)
-        return str(done.exception)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.stdout
+    """What a command printed, or, where it had to fail, what it said of that."""
+    done = commands.lakehouse(*words)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr if code else done.stdout
 
 
 def replayed(*words: str) -> dict:
