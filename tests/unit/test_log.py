@@ -100,7 +100,8 @@ def test_the_vocabulary_was_not_empty():
 def test_values_that_look_like_a_person_are_refused(value, lines):
     log.error("careless", note=value)
     log.error(f"careless {value}")
-    text = json.dumps(lines(), ensure_ascii=False)
+    told = [{k: v for k, v in line.items() if k != "at"} for line in lines()]  # a clock's digits can look like a value's
+    text = json.dumps(told, ensure_ascii=False)
     assert text.count(REFUSED) == 2
     assert not any(part in text for part in ("kim", "1234", "168", "203.0", "db8", "fe80", "123-4567"))
 
