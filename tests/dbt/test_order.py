@@ -1,6 +1,7 @@
 """Facts do not depend on when, in what order or in how many pieces their events came, nor on builds killed on the way.
 
 a lake ─┬▶ one quiet build ─────────────────────────────────────────────────────────────────▶ exported ┐
+        ├▶ even days and half the others, build ─▶ the rest of the odd days, build ─────────▶ exported ┤
         ├▶ half, build ─▶ odd days, build ─▶ even days, build ──────────────────────────────▶ exported ┤
         └▶ most, kill -9, build ─▶ late, kill -9, kill -9, a part of a build, build ─────────▶ exported ┴▶ equal
 """
@@ -20,7 +21,7 @@ from small_town import town
 from lakehouse.model.build import build
 from lakehouse.settings import child_environment, settings
 
-pytestmark = pytest.mark.slow(150)
+pytestmark = pytest.mark.slow(110)
 
 # A sitting whose start comes late, from before midnight: it was filed under the day after.
 _PARTED = [
@@ -51,21 +52,36 @@ def _built(home: Path, rows: list[Row], patch: pytest.MonkeyPatch) -> dict[str, 
     return exported(home)
 
 
-def test_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, bytes], home: Path, rows: list[Row]) -> None:
-    shuffled = random.Random(2).sample(rows, len(rows))
-    half, rest = shuffled[::2], shuffled[1::2]
-    # The later pieces touch every other day only: sittings whose other half is on an untouched day, first days that move
-    # to before or from untouched days, old changes of source rows that come after newer ones.
-    even_days = [row for row in rest if row.values["dt"].day % 2 == 0]
-    odd_days = [row for row in rest if row.values["dt"].day % 2]
-    for number, piece in enumerate([half, odd_days, even_days]):
-        write(piece, f"piece-{number}")
-        build(settings())
-    in_pieces = exported(home)
+# The later pieces touch every other day only: sittings whose other half is on an untouched day, first days that move to
+# before or from untouched days, old changes of source rows that come after newer ones.
 
+
+def test_two_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, bytes], home: Path, rows: list[Row]) -> None:
+    half, odd_days, even_days = _pieces(rows)
+    in_pieces = _built_piecewise(home, [half + even_days, odd_days])
     assert in_pieces.keys() == at_once.keys()
     assert [name for name in at_once if in_pieces[name] != at_once[name]] == []
     assert all(at_once[f"curated.{name}"].count(b"\n") > 5 for name in ("fact_attempts", "fact_responses", "mart_retention", "dim_user"))
+
+
+@pytest.mark.long  # three builds
+def test_three_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, bytes], home: Path, rows: list[Row]) -> None:
+    in_pieces = _built_piecewise(home, _pieces(rows))
+    assert [name for name in at_once if in_pieces[name] != at_once[name]] == []
+
+
+def _pieces(rows: list[Row]) -> list[list[Row]]:
+    """Half of the rows, what is left of odd days, what is left of even days."""
+    shuffled = random.Random(2).sample(rows, len(rows))
+    half, rest = shuffled[::2], shuffled[1::2]
+    return [half, [row for row in rest if row.values["dt"].day % 2], [row for row in rest if row.values["dt"].day % 2 == 0]]
+
+
+def _built_piecewise(home: Path, pieces: list[list[Row]]) -> dict[str, bytes]:
+    for number, piece in enumerate(pieces):
+        write(piece, f"piece-{number}")
+        build(settings())
+    return exported(home)
 
 
 @pytest.mark.long  # six builds
