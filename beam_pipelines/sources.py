@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from beam_pipelines.judging import with_skew
@@ -135,10 +136,12 @@ def opened(at: Stores, group: Group) -> Opened:
 
 def unsealed(vault: Vault, sealed: pa.Table) -> pa.Table:
     """The same with payloads in clear, null where the key is destroyed. What is no envelope was sealed without an event_id."""
-    owners = sealed["subject"].to_pylist()
-    keys = vault.keys(set(owners))
-    belongs_to = [(event_id or "").encode() for event_id in sealed["event_id"].to_pylist()]
-    payloads = unseal_all([keys.get(o) for o in owners], sealed["payload"].to_pylist(), belongs_to)
+    owners = pc.fill_null(sealed["subject"], "").combine_chunks().dictionary_encode()
+    people = owners.dictionary.to_pylist()
+    keys = vault.keys(set(people))
+    of_each = np.fromiter((keys.get(person) for person in people), object, len(people))
+    belongs_to = pc.fill_null(sealed["event_id"], "").cast(pa.binary()).to_pylist()
+    payloads = unseal_all(of_each[owners.indices.to_numpy()].tolist(), sealed["payload"].to_pylist(), belongs_to)
     return sealed.set_column(sealed.schema.get_field_index("payload"), "payload", pa.chunked_array([pa.array(payloads, pa.binary())]))
 
 

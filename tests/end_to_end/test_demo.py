@@ -1,34 +1,30 @@
 """One small day through everything, by the same command that `make demo` runs; then a gate that fails on its lake.
 
-    lakehouse demo ─▶ truth = mart, every record by one door ─▶ one row is spoiled ─▶ Airflow again ─▶ nothing after the gate
+    lakehouse demo ─▶ truth = mart, every record by one door ─▶ one row is spoiled ─▶ Airflow again (opening.py): nothing
+    after the gate, and nothing of Airflow for anybody else
 
 One file, so that the day is played once: the workers of a run share files out, not tests.
 """
 
 import json
-import sys
+import os
 from pathlib import Path
 
 import duckdb
-import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
+from opening import open_airflow, processes_of
 
 from lakehouse import places
 from lakehouse.business_day import business_day
 from lakehouse.contracts import registry
-from lakehouse.errors import CommandFailedError
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_tables
-from simulator.demo.airflow import Airflow, command_output
-from simulator.demo.processes import PROJECT, Background, Day
 
 pytestmark = pytest.mark.slow(200)
-DAILY, SERVING = "daily_exam_processing", "feature_serving"
 
 
 def test_the_day_ends_well_and_every_truth_equals_its_mart(played_day) -> None:
@@ -83,15 +79,7 @@ def test_every_stage_was_run_and_timed(played_day) -> None:
 
 
 def test_no_process_outlives_the_demo(played_day) -> None:
-    home = str(Home(played_day.home).airflow)
-    assert [p for p in psutil.process_iter() if _airflow_home(p) == home] == []
-
-
-def _airflow_home(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get("AIRFLOW_HOME")
-    except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-        return None
+    assert processes_of(played_day.home) == []
 
 
 def test_the_page_that_the_demo_points_to_describes_every_mart(played_day, lakehouse) -> None:
@@ -119,24 +107,12 @@ def _finished(rows: pa.Table) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def closed_gate(played_day) -> dict:
-    """What Airflow shows after a run over the spoiled lake: {tasks by id, serving runs before and after}."""
+    """What open_airflow() finds over the spoiled lake; `marts`: before and after."""
     assert played_day.exit_code == 0, played_day.screen
     marts_before = marts(played_day.home)
     spoil_one_row(played_day.home)
-    day = Day(played_day.home, Console(file=(played_day.home / "gate.txt").open("w")), as_of=played_day.summary["as_of"])
-    with Background(day, "airflow", sys.executable, str(PROJECT / "deploy" / "airflow" / "local.py")) as server:
-        airflow = Airflow(day, server, server.wait_until_ready(limit_s=300))
-        serving_before = len(airflow.runs(SERVING))
-        run_id = airflow.trigger(DAILY)
-        with pytest.raises(CommandFailedError):
-            airflow.follow(DAILY, run_id)
-        tasks = {task["task_id"]: task for task in airflow.tasks(DAILY, run_id)}
-        return {
-            "tasks": tasks,
-            "serving": (serving_before, len(airflow.runs(SERVING))),
-            "marts": (marts_before, marts(played_day.home)),
-            "log": "\n".join(command_output(airflow.log_of(tasks["check_clean"]))),
-        }
+    found = open_airflow(played_day.home, played_day.summary["as_of"])
+    return found | {"marts": (marts_before, marts(played_day.home))}
 
 
 def marts(home: Path) -> str:
@@ -163,3 +139,41 @@ def test_the_marts_keep_their_answer_and_serving_does_not_start(closed_gate: dic
     assert before == after and len(before) > 1000
     before, after = closed_gate["serving"]
     assert before == after == 1
+
+
+def test_airflow_says_where_it_is_and_who_may_enter(closed_gate: dict) -> None:
+    login = closed_gate["login"]
+    assert login["url"] in closed_gate["said"] and login["password"] in closed_gate["said"]
+    assert (closed_gate["right"], closed_gate["wrong"], closed_gate["anonymous"]) == (201, 401, 401)
+
+
+def test_airflow_listens_on_this_machine_alone(closed_gate: dict) -> None:
+    assert closed_gate["addresses"] == {"127.0.0.1"}
+
+
+PAUSED = {
+    "daily_exam_processing": False,
+    "daily_media_check": False,
+    "daily_source_partitions": True,
+    "feature_serving": False,
+    "hourly_compaction": False,
+}
+
+
+def test_airflow_shows_our_dags_and_nobody_elses(closed_gate: dict) -> None:
+    assert {dag["dag_id"]: dag["is_paused"] for dag in closed_gate["dags"]} == PAUSED
+
+
+def test_a_second_airflow_on_the_same_home_is_refused(closed_gate: dict) -> None:
+    code, said = closed_gate["second"]
+    assert code == 12 and "stop the other one" in said
+
+
+def test_airflow_leaves_no_process_behind(closed_gate: dict) -> None:
+    assert closed_gate["stopped"] == {"code": 0, "left": [], "ready_file": False}
+
+
+def test_airflows_secrets_are_the_owners_alone_and_the_shells_airflow_is_untouched(played_day, closed_gate: dict) -> None:
+    for name in ("airflow.cfg", "secrets.json", "passwords.json"):
+        assert os.stat(Home(played_day.home).airflow / name).st_mode & 0o077 == 0, name
+    assert not (played_day.home.parent / "elsewhere").exists() and not (played_day.home.parent / "elsewhere.db").exists()
