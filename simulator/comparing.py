@@ -24,6 +24,8 @@ from simulator.ledger import ENGAGEMENT_SUMS
 from simulator.practice_lines import SCORES
 
 SIGNIFICANT_DIGITS = 9
+HOURLY = ("fact_kzone_voice", "fact_motion_scores")
+"""Facts that are aggregates, and are compared as marts are."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ def _queries(city: dict) -> Iterator[_Query]:
     within = f"between DATE '{first}' and DATE '{last}'"
     contracts = registry()
     for contract in contracts.layer("curated"):
-        if contract.table.startswith("mart_"):
+        if contract.table.startswith("mart_") or contract.table in HOURLY:
             day = next(f.name for f in contract.fields if f.type == "date")
             # The key first: the grain may be named in another order than the columns.
             columns = [*contract.primary_key, *(n for n in contract.names if n not in contract.primary_key)]

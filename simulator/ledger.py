@@ -27,8 +27,11 @@ from simulator.practice_lines import (
     WAS_FAILED,
     WAS_SCORED,
 )
+from simulator.progress_ledger import ProgressLedger
+from simulator.revenue_ledger import RevenueLedger
 from simulator.slices import Slice
 from simulator.snapshot import photographed_ms
+from simulator.takes_ledger import TakesLedger
 from simulator.visits import (
     AI_MODELS,
     CART,
@@ -41,6 +44,7 @@ from simulator.visits import (
     PURCHASE,
     SIGNUP,
 )
+from simulator.visits_ledger import VisitsLedger
 
 FUNNEL = (PAGE_VIEW, SIGNUP, MISSION, CART, PURCHASE)
 EXAM_SUMS = ("attempt_count", "finished_count", "score_centi", "theta_micro", "time_spent_ms", "response_count", "correct_count")
@@ -64,15 +68,22 @@ class Ledger:
         self.clean: Counter[tuple[str, int]] = Counter()  # (contract, number of the day) → rows
         self.practice: dict[tuple[str, int, str], np.ndarray] = {}  # (contract, day, event_type) → rows, duration_ms, score × 100
         self.media: Counter[str] = Counter()  # kind → objects
+        self.takes, self.progress, self.visits = TakesLedger(city), ProgressLedger(city), VisitsLedger(city, FUNNEL)
+        self.revenue = RevenueLedger(city)
+        self.has_source = False  # whether purchases are payments of a source database
 
     def add(self, part: Slice) -> None:
         self._add_sittings(part)
         self._add_web(part)
         self._add_logins(part)
         self._add_ai(part)
+        self.progress.add(part)
+        self.visits.add(part)
+        self.revenue.add(part)
 
     def add_practice(self, part: Slice, practice: Practice) -> None:
         takes, videos, consents = practice.takes, practice.videos, practice.consents
+        self.takes.add(part, takes)
         nothing = np.zeros(len(takes.kind), np.int64)
         for kind, contract in enumerate(TAKE_CONTRACTS):
             mine, up = takes.kind == kind, (takes.kind == kind) & takes.is_uploaded
@@ -111,6 +122,7 @@ class Ledger:
 
     def captured(self, delivered: Counter[tuple[str, int]]) -> None:
         """The source's tables come by change data capture, and not as photographs: what it must deliver is told by who wrote them."""
+        self.has_source = True
         self.clean = Counter({key: n for key, n in self.clean.items() if not key[0].startswith("source.")}) + delivered
 
     def _add_sittings(self, part: Slice) -> None:

@@ -24,6 +24,7 @@ from simulator.visits import (
     LOGIN_SUCCEEDED,
     LOGIN_TYPES,
     MISSION,
+    NO_CAMPAIGN,
     NOBODY,
     PROGRESS,
     PURCHASE,
@@ -31,6 +32,8 @@ from simulator.visits import (
     REVIEW,
     SCROLL,
     WEB_TYPES,
+    campaign_id,
+    campaigns,
 )
 
 DEVICES = ("desktop", "phone", "tablet")
@@ -42,6 +45,7 @@ _AGENTS = (
     "Mozilla/5.0 (Linux; Android 15; SM-S921N) AppleWebKit/537.36 Chrome/131.0 Mobile Safari/537.36",
     "Mozilla/5.0 (iPad; CPU OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile Safari/604.1",
 )
+CURRENCY = "KRW"
 _ESSAY_SHARE = 0.04
 _REVIEWS = ("설명이 아주 쉬워요.", "Great pace, clear examples.", "조금 어려웠지만 도움이 됐어요.", "The last part was too fast.")
 _PROMPTS = ("Explain the passive voice with two examples.", "이 문제를 어떻게 풀어야 하나요?", "Summarise my essay in one sentence.", "무엇이 틀렸는지 알려 주세요.")  # fmt: skip
@@ -102,10 +106,10 @@ class _Writer:
 
     def web(self):
         web, times = self.part.web, self.part.times(self.part.web)
-        rows = zip(hex_ids(self.rng, len(times)), web.visit.tolist(), texts(times), web.type.tolist(), web.user.tolist(), web.page.tolist(), web.thing.tolist(), web.amount.tolist())  # fmt: skip
+        rows = zip(hex_ids(self.rng, len(times)), web.visit.tolist(), texts(times), web.type.tolist(), web.user.tolist(), web.page.tolist(), web.thing.tolist(), web.amount.tolist(), campaigns(web).tolist())  # fmt: skip
         lines = [
-            self._outer("web.behaviour.events", WEB_TYPES[kind], event_id, visit, when, f"{self.seen[visit]}{_did(kind, page, thing, amount)}{self.extra[visit]}", user != NOBODY)
-            for event_id, visit, when, kind, user, page, thing, amount in rows
+            self._outer("web.behaviour.events", WEB_TYPES[kind], event_id, visit, when, f"{self.seen[visit]}{_did(kind, page, thing, amount)}{_led(campaign)}{self.extra[visit]}", user != NOBODY)
+            for event_id, visit, when, kind, user, page, thing, amount, campaign in rows
         ]  # fmt: skip
         return lines, times, web.visit
 
@@ -214,9 +218,18 @@ def _did(kind: int, page: int, thing: int, amount: int) -> str:
         return f'{path},"content_id":"content-{thing}","review_text":"{_REVIEWS[amount % len(_REVIEWS)]}"'
     if kind in (CART, PURCHASE):
         cart = f',"product_id":"product-{thing % 80}","quantity":{1 + amount % 3}'
-        price = f',"price_amount":"{(1 + amount % 3) * 9_900}","price_currency":"KRW"' if kind == PURCHASE else ""
-        return f"{path}{cart}{price}"
+        paid = f',"price_amount":"{price(amount)}","price_currency":"{CURRENCY}"' if kind == PURCHASE else ""
+        return f"{path}{cart}{paid}"
     return path
+
+
+def price(amount):
+    """What a purchase costs, of a number or of a column, in CURRENCY."""
+    return (1 + amount % 3) * 9_900
+
+
+def _led(campaign: int) -> str:
+    return "" if campaign == NO_CAMPAIGN else f',"campaign_id":"{campaign_id(campaign)}"'
 
 
 def dwell_ms(amount):

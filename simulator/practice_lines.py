@@ -138,10 +138,16 @@ class _Writer:
         return self.city.people.org_id(self.city.people.org[self.part.visits.user[visit]])
 
 
+def exercise_content(kind: int, number: int) -> str:
+    """The content_id of the lesson or choreography that an exercise belongs to."""
+    return f"lesson-{number // 10}" if kind == VOICE else f"dance-{number // 20}"
+
+
 def _exercise(kind: int, number: int) -> str:
+    content = f',"content_id":"{exercise_content(kind, number)}"'
     if kind == VOICE:
-        return f',"content_id":"lesson-{number // 10}","expected_text_id":"text-{number}","language_code":"ko"'
-    return f',"content_id":"dance-{number // 20}","movement_id":"movement-{number}"'
+        return f'{content},"expected_text_id":"text-{number}","language_code":"ko"'
+    return f'{content},"movement_id":"movement-{number}"'
 
 
 def _scores(kind: int, score_centi: int, prosody_centi: int) -> str:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from lakehouse.contracts import project, registry
 from lakehouse.errors import BadInputError
 from simulator.ledger import ENGAGEMENT_SUMS, Ledger
+from simulator.practice import MOTION, VOICE
 from simulator.visits import AI_MODELS, LOGIN_TYPES
 
 ALL_ZONES = "all"
@@ -32,7 +33,15 @@ PRACTICE_SUMS = ("rows", "duration_total_ms", "score_total_centi")
 def tables(city, ledger: Ledger) -> dict[str, pa.Table]:
     """Everything that is true and can be asked of the warehouse, by name."""
     days, zones = city.calendar.dates, city.zones
-    return {
+    takes = ledger.takes
+    paid = {"mart_revenue": _mart("mart_revenue", revenue_rows(ledger))} if ledger.has_source else {}
+    return paid | {
+        "fact_kzone_voice": _mart("fact_kzone_voice", takes.hours(VOICE)),
+        "fact_motion_scores": _mart("fact_motion_scores", takes.hours(MOTION)),
+        "mart_kzone_voice": _mart("mart_kzone_voice", takes.contents(VOICE)),
+        "mart_kzone_motion": _mart("mart_kzone_motion", takes.contents(MOTION)),
+        "mart_learning_progress": _mart("mart_learning_progress", ledger.progress.rows()),
+        "mart_campaign": _mart("mart_campaign", ledger.visits.campaign_rows()),
         "mart_exam_performance": _mart("mart_exam_performance", _exam_rows(city, ledger)),
         "mart_daily_activity": _mart("mart_daily_activity", _activity_rows(days, zones, ledger)),
         "mart_retention": _mart("mart_retention", _retention_rows(days, ledger)),
@@ -154,6 +163,11 @@ def _ai_rows(days: list, zones: tuple, ledger: Ledger) -> Iterator[tuple]:
         yield zones[zone], days[day], AI_MODELS[model], requests, failed, sent, written, price, _ratio(latency, requests - failed)
 
 
+def revenue_rows(ledger: Ledger) -> Iterator[tuple]:
+    """mart_revenue, where there is a source database to pay into."""
+    return ledger.revenue.rows(lambda zone, day, window: _active_within(ledger.active[zone], day, window))
+
+
 def _login_rows(days: list, zones: tuple, ledger: Ledger) -> Iterator[tuple]:
     for zone, day, kind in zip(*(axis.tolist() for axis in np.nonzero(ledger.logins))):
         yield zones[zone], days[day], LOGIN_TYPES[kind], int(ledger.logins[zone, day, kind])
@@ -177,4 +191,9 @@ def _fact_rows(ledger: Ledger) -> Iterator[tuple]:
     yield "fact_responses", int(ledger.exams["response_count"].sum())
     yield "fact_ai_usage", int(ledger.ai["request_count"].sum())
     yield "fact_logins", int(ledger.logins.sum())
+    for kind, fact, hourly in ((VOICE, "fact_voice_analysis", "fact_kzone_voice"), (MOTION, "fact_motion_analysis", "fact_motion_scores")):
+        yield fact, ledger.takes.take_count(kind)
+        yield hourly, ledger.takes.hour_count(kind)
+    yield "fact_content_views", ledger.visits.content_views
+    yield "fact_payments", ledger.revenue.payment_count if ledger.has_source else 0
     yield "fact_user_engagement", sum(int(np.bitwise_count(active).sum()) for active in ledger.active)

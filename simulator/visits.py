@@ -55,6 +55,20 @@ class WebEvents:
     amount: np.ndarray
 
 
+NO_CAMPAIGN = -1
+_CAMPAIGNS = 6
+
+
+def campaigns(web: WebEvents) -> np.ndarray:
+    """Number of the campaign whose link led to each page view, or NO_CAMPAIGN: a quarter of the views of a few pages."""
+    led = (web.type == PAGE_VIEW) & (web.page < _CAMPAIGNS) & (web.amount % 4 == 0)
+    return np.where(led, web.page, NO_CAMPAIGN)
+
+
+def campaign_id(number: int) -> str:
+    return f"campaign-{number}"
+
+
 @dataclass
 class Logins:
     visit: np.ndarray

@@ -73,11 +73,31 @@ def ai(event_type: str, at: str, **values: object) -> Row:
     return row("ai.usage.events", at, event_type=event_type, **(given | values))
 
 
+def take(step: str, at: str, **values: object) -> Row:
+    """A step of a take: recording_scored, clip_uploaded …"""
+    stream = "voice" if step.startswith("recording_") else "motion"
+    return row(f"kzone.{stream}.events", at, event_type=step, **({"practice_id": "take-1", "content_id": "lesson-1"} | values))
+
+
+def video(event_type: str, at: str, **values: object) -> Row:
+    return row("creator.video.events", at, event_type=event_type, **({"content_id": "video-1"} | values))
+
+
 def source(table: str, at: str, **values: object) -> Row:
     needed = {
         "organizations": {"org_name": "School", "org_type": "school", "created_at": seoul("2020-01-01 00:00")},
         "users": {"role": "student", "signed_up_at": seoul("2025-01-01 00:00")},
         "exams": {"exam_id": "exam-1", "exam_title": "Algebra", "exam_type": "mock"},
+        "payments": {
+            "payment_id": "pay-1",
+            "product_id": "book",
+            "price_amount": Decimal("9900"),
+            "price_currency": "KRW",
+            "payment_status": "pending",
+            "created_at": seoul(at),
+        },
+        "classes": {"class_id": "class-1", "created_at": seoul("2024-01-01 00:00")},
+        "kzone_contents": {"content_id": "song-1", "content_type": "song", "created_at": seoul("2024-01-01 00:00")},
         "items": {"item_id": "item-1", "exam_id": "exam-1", "skill": "algebra"},
     }.get(table, {})
     return row(f"source.{table}", at, **({"op": "r", "source_lsn": 0} | needed | values))

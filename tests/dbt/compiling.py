@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from lakehouse.contracts import registry
+from lakehouse.model.clocks import COMPOSED
 from lakehouse.settings import child_environment
 
 _DAYS = ["2025-11-03", "2025-11-04"]
@@ -17,7 +18,7 @@ def compiled(root: Path, target: Path, offline_mode: str) -> list[dict]:
 
     `offline_mode`: `full` or `incremental`; in the same target the second mode keeps the parse of the first.
     """
-    clocks = {c.table: _DAYS for c in registry().ingested} | {"sittings": _DAYS, "activity": _DAYS, "cohorts": _DAYS}
+    clocks = {c.table: _DAYS for c in registry().ingested} | dict.fromkeys(COMPOSED, _DAYS)
     command = [sys.executable, "-m", "dbt.cli.main", "--no-version-check", "--quiet", "compile", "--target", "offline"]
     command += ["--no-introspect", "--no-populate-cache", "--exclude", "resource_type:unit_test", "--vars", json.dumps({"clocks": clocks})]
     command += ["--project-dir", str(root / "dbt_project"), "--profiles-dir", str(root / "dbt_project")]

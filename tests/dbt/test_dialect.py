@@ -22,6 +22,8 @@ _ROWS = " union all ".join(f"select cast({f} as FLOAT_KIND) as x, {n} as n" for 
 _ASKED = {
     "end_of_business_day": ["{{ utc_day(end_of_business_day(day)) }}", "MICROS({{ end_of_business_day(day) }})"],
     "utc_day": ["{{ utc_day(instant) }}"],
+    "business_day": ["{{ business_day(instant) }}"],
+    "hour_of": ["MICROS({{ hour_of(instant) }})"],
     "add_days": ["{{ add_days(day, 1) }}", "{{ add_days(day, -29) }}", "{{ add_days(day, 0) }}"],
     "days_between": ["{{ days_between(day, \"date '2024-03-01'\") }}", "{{ days_between(\"date '2024-03-01'\", day) }}"],
     "weekday_number": ["{{ weekday_number(day) }}"],

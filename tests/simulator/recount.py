@@ -7,7 +7,7 @@ It shares no line with simulator/ledger.py. Definitions are those of contracts/c
 
 import json
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from small_city import Sent, good_events
@@ -27,8 +27,9 @@ class Recount:
     def __init__(self, sent: Sent) -> None:
         unique = {}
         for host, event in good_events(sent):
-            unique.setdefault(event["event_id"], (ZONE_OF[host], event["contract"], event["payload"]))
-        self.events = [(zone, contract, payload, day_of(payload["occurred_at"])) for zone, contract, payload in unique.values()]
+            unique.setdefault(event["event_id"], (ZONE_OF[host], event["contract"], event["payload"], event.get("org_id", 0)))
+        self.events = [(zone, contract, payload, day_of(payload["occurred_at"])) for zone, contract, payload, _ in unique.values()]
+        self.answers = [(zone, org, p) for zone, _, p, org in unique.values() if p["event_type"] == "response_given"]
         self.rows = [(row.contract, day_of(json.loads(row.payload)["changed_at"])) for row in sent.rows]
         self.activities = [
             (zone, day, payload["user_id"], contract, payload)
@@ -116,6 +117,98 @@ class Recount:
             out[key] = (len(calls), len(calls) - len(done), *totals, cost, mean([c["latency_ms"] for c in done]))
         return out
 
+    def takes(self) -> list[dict]:
+        """Zone, hour and day of the first step, and the newest step of each kind."""
+        by_take = defaultdict(list)
+        for zone, contract, payload, _ in self.events:
+            if contract in PRACTICE[:2]:
+                by_take[contract, payload["practice_id"]].append((zone, payload))
+        made = []
+        for (contract, _), steps in by_take.items():
+            steps.sort(key=lambda step: step[1]["occurred_at"])
+            zone, first = steps[0]
+            told = {key: value for _, payload in steps for key, value in payload.items()}
+            began = datetime.fromisoformat(first["occurred_at"])
+            hour = began.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+            outcome = told["event_type"].split("_")[1]
+            made.append({**told, "contract": contract, "zone": zone, "on": business_day(began), "hour": hour, "outcome": outcome})
+        return made
+
+    def fact_kzone_voice(self) -> dict:
+        hours = self._practised(PRACTICE[0], ("zone", "hour", "on"), ("accuracy_score", "prosody_score"))
+        return {key[:2]: (key[2], *values) for key, values in hours.items()}
+
+    def fact_motion_scores(self) -> dict:
+        hours = self._practised(PRACTICE[1], ("zone", "hour", "on"), ("similarity_score",))
+        return {key[:2]: (key[2], *values) for key, values in hours.items()}
+
+    def mart_kzone_voice(self) -> dict:
+        return self._practised(PRACTICE[0], ("zone", "content_id", "on"), ("accuracy_score", "prosody_score"))
+
+    def mart_kzone_motion(self) -> dict:
+        return self._practised(PRACTICE[1], ("zone", "content_id", "on"), ("similarity_score",))
+
+    def _practised(self, contract: str, by: tuple[str, ...], scores: tuple[str, ...]) -> dict:
+        groups = defaultdict(list)
+        for take in self.takes():
+            if take["contract"] == contract:
+                groups[tuple(take[name] for name in by)].append(take)
+        out = {}
+        for key, some in groups.items():
+            outcomes = Counter(take["outcome"] for take in some)
+            counts = (len(some), len({take["user_id"] for take in some}), *(outcomes[o] for o in ("scored", "failed", "discarded")))
+            spent = sum(take.get("duration_ms", 0) for take in some)
+            out[key] = (*counts, spent, *(mean([take[score] for take in some if score in take]) for score in scores))
+        return out
+
+    def mart_learning_progress(self) -> dict:
+        first_day, groups = {}, defaultdict(list)
+        for _, contract, payload, day in self.events:
+            if contract == "exam.events":
+                first_day[payload["attempt_id"]] = min(first_day.get(payload["attempt_id"], day), day)
+        for zone, org, payload in self.answers:
+            groups[zone, org, payload["skill"], first_day[payload["attempt_id"]]].append(payload)
+        return {
+            key: (
+                len({p["user_id"] for p in some}),
+                len({p["item_id"] for p in some}),
+                len(some),
+                sum(p["is_correct"] for p in some),
+                sum(p["is_correct"] for p in some) / len(some),
+                mean([p["response_time_ms"] for p in some]),
+            )
+            for key, some in groups.items()
+        }
+
+    def mart_campaign(self) -> dict:
+        visits = defaultdict(lambda: (set(), set()))
+        for zone, contract, payload, day in self.events:
+            if contract == "web.behaviour.events":
+                campaigns, did = visits[zone, day, payload["session_id"]]
+                did.add(payload["event_type"])
+                campaigns |= {payload["campaign_id"]} if "campaign_id" in payload else set()
+        groups = defaultdict(list)
+        for (zone, day, _), (campaigns, did) in visits.items():
+            for campaign in campaigns:
+                groups[zone, campaign, day].append(did)
+        return {key: (len(some), *(sum(step in did for did in some) for step in STEPS[1:])) for key, some in groups.items()}
+
+    def mart_revenue(self) -> dict:
+        bought = [(zone, day, p) for zone, _, p, day in self.events if p.get("event_type") == "purchase"]
+        active = defaultdict(set)
+        for zone, day, user, _, _ in self.activities:
+            active[zone, day].add(user)
+        amounts, out = defaultdict(Decimal), {}
+        for zone, day, payload in bought:
+            amounts[zone, day] += Decimal(payload["price_amount"])
+        for zone, day in amounts:
+            payers = [p["user_id"] for z, d, p in bought if (z, d) == (zone, day)]
+            amount, month = amounts[zone, day], sum(amounts.get((zone, day - timedelta(days=n)), Decimal()) for n in range(30))
+            dau, mau = (len(within(active, zone, day, n)) for n in (1, 30))
+            per_user = (float(amount / dau), float(month / mau))
+            out[zone, "KRW", day] = (len(payers), len(payers), 0, len(set(payers)), amount, Decimal(0), month, *per_user)
+        return out
+
     def logins_by_type(self) -> dict:
         counts = Counter((zone, day, p["event_type"]) for zone, contract, p, day in self.events if contract == "auth.login.events")
         return {key: (count,) for key, count in counts.items()}
@@ -157,6 +250,20 @@ class Recount:
             ("fact_responses",): (sum(s["answers"] for s in sittings),),
             ("fact_ai_usage",): (counts["ai.usage.events"],),
             ("fact_logins",): (counts["auth.login.events"],),
+            ("fact_voice_analysis",): (sum(take["contract"] == PRACTICE[0] for take in self.takes()),),
+            ("fact_motion_analysis",): (sum(take["contract"] == PRACTICE[1] for take in self.takes()),),
+            ("fact_kzone_voice",): (len(self.fact_kzone_voice()),),
+            ("fact_motion_scores",): (len(self.fact_motion_scores()),),
+            ("fact_content_views",): (
+                len(
+                    {
+                        (zone, p["session_id"], p["content_id"], day)
+                        for zone, c, p, day in self.events
+                        if c == "web.behaviour.events" and "content_id" in p
+                    }
+                ),
+            ),
+            ("fact_payments",): (0,),  # this city has no source database
             ("fact_user_engagement",): (len({(zone, day, user) for zone, day, user, _, _ in self.activities}),),
         }
 

@@ -36,3 +36,13 @@
 {% macro bigquery__calendar(first, last) -%}
   (select calendar_on from unnest(generate_date_array(date '{{ first }}', date '{{ last }}')) as calendar_on)
 {%- endmacro %}
+
+{# The business day of an instant, where no clean row says it: the date in Seoul. #}
+{% macro business_day(instant) -%}{{ adapter.dispatch('business_day', 'megacity')(instant) }}{%- endmacro %}
+{% macro duckdb__business_day(instant) -%}cast({{ instant }} at time zone 'Asia/Seoul' as date){%- endmacro %}
+{% macro bigquery__business_day(instant) -%}date({{ instant }}, 'Asia/Seoul'){%- endmacro %}
+
+{# The first instant of the hour that an instant lies in. #}
+{% macro hour_of(instant) -%}{{ adapter.dispatch('hour_of', 'megacity')(instant) }}{%- endmacro %}
+{% macro duckdb__hour_of(instant) -%}(date_trunc('hour', {{ instant }} at time zone 'UTC') at time zone 'UTC'){%- endmacro %}
+{% macro bigquery__hour_of(instant) -%}timestamp_trunc({{ instant }}, hour){%- endmacro %}

@@ -2,7 +2,7 @@
 
 with events as (
     select * from {{ ref('int_sitting_events') }}
-    where {{ on_days('sitting_on', 'sittings') }}
+    where {{ on_days('filed_on', 'sittings') }}
         and {{ on_days('occurred_on', 'sittings', after=1) }}
 ),
 
@@ -65,7 +65,7 @@ attempts as (
         coalesce(responses.response_count, 0) as response_count,
         coalesce(responses.correct_count, 0) as correct_count,
 
-        first_events.sitting_on as occurred_on
+        first_events.filed_on as occurred_on
     from first_events
     left join starts on first_events.attempt_id = starts.attempt_id
     left join last_ends on first_events.attempt_id = last_ends.attempt_id

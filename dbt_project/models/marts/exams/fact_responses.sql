@@ -2,7 +2,7 @@
 
 with events as (
     select * from {{ ref('int_sitting_events') }}
-    where {{ on_days('sitting_on', 'sittings') }}
+    where {{ on_days('filed_on', 'sittings') }}
         and {{ on_days('occurred_on', 'sittings', after=1) }}
         and event_type = 'response_given'
 ),
@@ -34,7 +34,7 @@ responses as (
         ---------- times
         occurred_at as responded_at,
         occurred_on as responded_on,
-        sitting_on as occurred_on
+        filed_on as occurred_on
     from ranked
     where place = 1
 )

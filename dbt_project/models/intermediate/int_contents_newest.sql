@@ -1,0 +1,3 @@
+{{ config(**replaced_by_key('content_id')) }}
+
+{{ newest_changes('stg_kzone_contents', 'content_id', 'kzone_contents') }}
