@@ -13,7 +13,7 @@ skill_days as (
         skill,
         occurred_on,
         count(distinct user_pid) as learner_count,
-        count(distinct item_id) as item_count,
+        count(distinct item_id) as answered_item_count,
         count(*) as response_count,
         {{ count_where('is_correct') }} as correct_count,
         {{ ratio(count_where('is_correct'), 'count(*)') }} as correct_ratio,
