@@ -9,11 +9,23 @@ with named as (
         and item_id is not null
 ),
 
+-- Few items, many answers: the earliest moments first, so that only what happened at them is sorted.
+earliest as (
+    select
+        item_id,
+        min(occurred_at) as occurred_at
+    from named
+    group by item_id
+),
+
 ranked as (
     select
         named.*,
-        row_number() over (partition by item_id order by occurred_at, event_id) as place
+        row_number() over (partition by named.item_id order by named.event_id) as place
     from named
+    inner join earliest
+        on named.item_id = earliest.item_id
+        and named.occurred_at = earliest.occurred_at
 ),
 
 items as (
