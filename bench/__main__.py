@@ -16,6 +16,7 @@ BENCHES = (
     "collector",
     "collector_steady",
     "growth",
+    "full_day",
     "freshness",
     "event_keys",
     "memory",
