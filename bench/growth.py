@@ -10,7 +10,6 @@ whether the disk or the page cache answered. Days are equal in all but their ids
 import random
 import resource
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench import Row
+from bench import LAKEHOUSE, Row
 from lakehouse.contracts import registry
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.project import arrow_schema, clean_fields
@@ -84,7 +83,9 @@ def _costs_of_day(number: int) -> dict[str, list[Cost]]:
 def _run(settings: Settings, command: str) -> Cost:
     cpu_s, read_mb = _spent()
     environment = child_environment(LAKEHOUSE_HOME=str(settings.home))
-    subprocess.run([sys.executable, "-m", "lakehouse.cli", command], env=environment, check=True, capture_output=True)
+    done = subprocess.run([LAKEHOUSE, command], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"lakehouse {command} ended with {done.returncode}: {done.stderr[-2000:]}")
     after_s, after_mb = _spent()
     return Cost(after_s - cpu_s, after_mb - read_mb)
 
