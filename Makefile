@@ -50,8 +50,12 @@ faults: $(READY) ## strike every process and every store in turn, and print what
 bench: $(READY) ## speed as ratios to named yardsticks, measured in one run
 	$(RUN)/python -m bench
 
-generate: $(READY) ## write what is derived from contracts: released.json, dbt sources and models, docs
+generate: $(READY) ## write what is derived from contracts and dashboards: released.json, dbt sources, models and exposures, docs
 	$(RUN)/lakehouse contracts generate
+	$(RUN)/lakehouse dashboards generate
+
+report: $(READY) ## the six dashboards as one HTML page, out of the local warehouse
+	$(RUN)/lakehouse report
 
 airflow: $(READY) ## open Airflow on the local lake: UI, scheduler and the DAGs
 	$(RUN)/python deploy/airflow/local.py
@@ -69,4 +73,4 @@ lock: $(UV) ## resolve the dependencies anew into requirements.lock
 clean: ## remove what was built (.venv, .tools) and the local lake (var/)
 	rm -rf .venv .tools var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo test test-long faults bench generate airflow docs format lock clean
+.PHONY: help setup demo test test-long faults bench generate report airflow docs format lock clean

@@ -20,6 +20,7 @@
     <home>/redis                                  live aggregates of the local profile
     <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
     <home>/index/<table>/                         which event ids a clean table has; made from it, and made again where lost
+    <home>/report.html                            the dashboards as one page
     <home>/warehouse/lakehouse.duckdb             curated, features and monitoring schemas
 
 Lake paths are relative: `Files` and `TableStore` put the root (a folder or a bucket) in front.
@@ -192,6 +193,11 @@ class Home:
     @property
     def warehouse(self) -> Path:
         return self.root / "warehouse" / "lakehouse.duckdb"
+
+    @property
+    def report(self) -> Path:
+        """What `lakehouse report` makes of the warehouse."""
+        return self.root / "report.html"
 
     @property
     def feature_store(self) -> Path:

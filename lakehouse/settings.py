@@ -153,6 +153,19 @@ class Settings(BaseSettings):
         120.0, description="Silence, heartbeats included, after which a capturing engine is taken for dead and restarted."
     )
 
+    bi_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL of the published marts, as postgresql://role:password@host/database: the role megacity_bi_owner, "
+        "or an administrator for the first time and for new logins.",
+    )
+    metabase_url: str | None = Field(None, description="The Metabase that dashboards are provisioned to, such as http://localhost:3000.")
+    metabase_api_key: SecretStr | None = Field(None, description="An API key of its administrators.")
+    metabase_user: str | None = Field(None, description="E-mail address of an administrator of Metabase, where there is no API key.")
+    metabase_password: SecretStr | None = Field(None, description="That administrator's password.")
+    metabase_database_url: SecretStr | None = Field(
+        None, description="The published marts as Metabase reaches them, with the login that it shall read by; made by `dashboards grant`."
+    )
+
     redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
 
     gcp_project: str | None = Field(None, description="gcp profile: the project.")
