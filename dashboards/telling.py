@@ -20,8 +20,7 @@ def heard_on(console: Console, dashboards: tuple[Dashboard, ...]) -> Iterator[He
         def heard(dashboard: Dashboard, answer: Answer) -> None:
             bar.update(task, advance=1, description=dashboard.title)
             empty = "  [yellow]nothing to show[/]" if answer.is_empty else ""
-            bar.console.print(
-                f"{dashboard.title:<24} {answer.card.title:<36} {answer.ms:>6.0f} ms {len(answer.rows):>6,} rows{empty}", highlight=False
-            )
+            line = f"{dashboard.title:<24} {answer.card.title:<34} {answer.ms:>5.0f} ms {len(answer.rows):>5,} rows{empty}"
+            bar.console.print(line, highlight=False, soft_wrap=True)
 
         yield heard

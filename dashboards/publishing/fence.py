@@ -10,6 +10,7 @@ Tables belong to megacity_bi_owner, which has no policy and is bound by them lik
 only the functions of the schema access read scopes, and they ask who signed in, not who is being played.
 """
 
+import re
 import secrets
 
 import psycopg
@@ -21,6 +22,7 @@ from lakehouse.errors import BadInputError
 OWNER = "megacity_bi_owner"
 ROLES = {level: f"megacity_{level.lower()}" for level in Level}
 ALL = "*"
+_LOGIN = re.compile(r"^(?!pg_)[a-z][a-z0-9_]{2,62}$")
 _ONE_AT_A_TIME = 7_267_002
 
 _GROUND = """
@@ -69,8 +71,8 @@ $$;
 revoke all on all tables in schema access from public;
 """
 
-_ZONES = "(select access.whole_zones())"
-_TENANTS = "(select access.tenants())"
+_ZONES = "(select access.whole_zones())::text[]"
+_TENANTS = "(select access.tenants())::text[]"
 _ZONE_ROW = f"('*' = any ({_ZONES}) or zone_id = any ({_ZONES}))"
 _ROWS = {
     Holding.reference: "true",
@@ -144,7 +146,7 @@ def admit(connection: psycopg.Connection, login: str, level: Level, zones: list[
     me, is_superuser = connection.execute("select session_user, rolsuper from pg_roles where rolname = session_user").fetchone()
     if not is_superuser:
         raise BadInputError(f"{me} may make no login", hint="connect as an administrator of the database: LAKEHOUSE_BI_URL")
-    if login in (OWNER, *ROLES.values()) or login.startswith("pg_"):
+    if not _LOGIN.match(login) or login in (OWNER, *ROLES.values(), "public", "none"):
         raise BadInputError(f"{login} is no login of a reader", hint="take a name of its own, such as metabase_kzone")
     password = None
     with connection.transaction():

@@ -1,0 +1,110 @@
+"""The report: a page that needs nothing but itself, drawn whole in a real browser, and safe from what the data says."""
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from chromium import look
+from dashboard_marts import HOSTILE, build
+from typer.testing import CliRunner
+
+from dashboards.definitions import dashboards
+from dashboards.page import json_for_html
+from lakehouse.cli import app
+from lakehouse.contracts.registry import registry
+from lakehouse.errors import BadInputError, CommandFailedError
+from lakehouse.places import Home
+from lakehouse.settings import settings
+
+pytestmark = pytest.mark.slow(25)
+
+_CHARTS = {f"{board.key}: {card.title}" for board in dashboards() for card in board.cards if card.chart not in ("number", "table")}
+
+
+def _lakehouse(home: Path, *words: str):
+    """The command's outcome; what it raises is raised."""
+    settings.cache_clear()
+    try:
+        return CliRunner().invoke(app(words[0]), list(words), env={"LAKEHOUSE_HOME": str(home)}, catch_exceptions=False)
+    finally:
+        settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def page(full_home: Path) -> Path:
+    done = _lakehouse(full_home, "report")
+    assert done.exit_code == 0 and done.stdout.strip() == str(Home(full_home).report)
+    cards = sum(len(board.cards) for board in dashboards())
+    assert len(re.findall(r"\d+ ms +[\d,]+ rows", done.stderr)) == cards
+    return Home(full_home).report
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_chart_is_drawn_and_nothing_is_fetched(scheme: str, page: Path, npm_tools: Path) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    texts = "[...document.querySelectorAll('svg text')].map(t => t.textContent).join('|')"
+    seen = look(npm_tools, page, scheme=scheme, ask=("document.title", ground, texts, "document.querySelectorAll('img').length"))
+    title, colour, drawn, images = seen.answers
+    assert seen.errors == [] and seen.requests == []
+    assert set(seen.marks) == _CHARTS and all(count >= 2 for count in seen.marks.values()), seen.marks
+    assert title == "MegaCity dashboards" and images == 0, "a text of the data became part of the page"
+    assert colour == {"light": "rgb(246, 247, 249)", "dark": "rgb(17, 21, 28)"}[scheme]
+    for axis in ("Business day (Asia/Seoul)", "Responses (count)", "Mean score (points, 0 to 100)", "Revenue (KRW)", "Mean latency (ms)"):
+        assert axis in drawn
+
+
+def test_the_page_says_what_it_shows(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert HOSTILE not in text and text.count("</script>") == 3
+    charts = json.loads(re.search(r'<script type="application/json" id="charts">(.*?)</script>', text, re.S).group(1))
+    assert len(charts) == len(_CHARTS) and HOSTILE in json.dumps(charts, ensure_ascii=False).replace('\\"', '"')
+    for board in dashboards():
+        assert board.title in text and all(card.title in text for card in board.cards)
+        for table in board.tables:
+            assert f"<code>curated.{table}</code>" in text
+    assert "As of business day <strong>2025-11-23</strong>" in text and "all zones" in text
+    assert re.search(r'<p class="change">[-+][\d.]+% \([\d,.]+ before\)</p>', text)
+
+
+def test_a_page_of_one_zone_says_so_and_holds_no_other(full_home: Path, tmp_path: Path) -> None:
+    made = tmp_path / "kzone.html"
+    assert _lakehouse(full_home, "report", "--zone", "kzone", "--output", str(made)).exit_code == 0
+    text = made.read_text(encoding="utf-8")
+    assert "(kzone)" in text and "All zones: its mart knows none." in text
+    assert "univprep" not in text.partition('id="charts"')[2].partition("</script>")[0]
+    with pytest.raises(BadInputError) as refused:
+        _lakehouse(full_home, "report", "--zone", "nowhere")
+    assert "kzone" in refused.value.hint
+
+
+def test_empty_marts_make_a_page_that_says_why(tmp_path: Path, npm_tools: Path) -> None:
+    build(Home(tmp_path).warehouse, registry(), is_empty=True)
+    done = _lakehouse(tmp_path, "report")
+    assert done.stderr.count("nothing to show") == sum(len(board.cards) for board in dashboards())
+    reasons = "[...document.querySelectorAll('.reason')].map(p => p.textContent)"
+    seen = look(npm_tools, Home(tmp_path).report, ask=(reasons,))
+    assert seen.errors == [] and seen.marks == {}
+    assert len(seen.answers[0]) == sum(len(board.cards) for board in dashboards())
+    assert all("holds no row yet" in reason for reason in seen.answers[0])
+
+
+def test_check_tells_every_card_and_fails_by_name(full_home: Path, tmp_path: Path) -> None:
+    done = _lakehouse(full_home, "dashboards", "check", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["dashboard"], row["card"]) for row in rows] == [(board.key, card.title) for board in dashboards() for card in board.cards]
+    assert all(row["rows"] > 0 and row["ms"] > 0 and row["is_empty"] is False for row in rows)
+    with pytest.raises(BadInputError, match="no warehouse"):
+        _lakehouse(tmp_path, "dashboards", "check")
+    build(Home(tmp_path).warehouse, registry(), is_empty=True)
+    with duckdb.connect(str(Home(tmp_path).warehouse)) as connection:
+        connection.execute("alter table curated.mart_revenue drop column arpu_30d")
+    with pytest.raises(CommandFailedError) as failed:
+        _lakehouse(tmp_path, "dashboards", "check")
+    assert "Revenue and ARPU, card 'ARPU of thirty days, by zone'" in str(failed.value) and failed.value.exit_code == 21
+
+
+def test_no_text_leaves_its_json() -> None:
+    text = json_for_html({"a": f"{HOSTILE}\u2028"})
+    assert not set("<>&\u2028") & set(text) and json.loads(text) == {"a": f"{HOSTILE}\u2028"}
