@@ -1,6 +1,6 @@
 """The only reader of definitions/: YAML in, frozen dashboards out, or an error that names the file, the card and the cure.
 
-A card's SQL asks the marts alone, and only what DuckDB, PostgreSQL and BigQuery answer alike (plain_sql.py). What its
+A card's SQL asks curated tables alone, and in words that every engine answers alike (plain_sql.py). What its
 columns mean comes from the vocabulary; a column that no contract knows is described where it stands, under `columns`.
 """
 

@@ -1,4 +1,4 @@
-"""What a card's SQL may say: what DuckDB, PostgreSQL and BigQuery answer alike, asked of curated tables alone.
+"""What a card's SQL may say: what DuckDB and PostgreSQL answer alike and BigQuery takes, asked of curated tables alone.
 
     … where true [[and zone_id = {{zone}}]]      Metabase's optional filter: without a zone, what is in [[ ]] is gone
                        │

@@ -5,13 +5,14 @@
 Days and moments go without an offset, so that a browser anywhere shows Seoul's.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from dashboards.asking import Answer, Value
 from dashboards.figures import Figure
 from lakehouse.errors import require
 
 _HEIGHT = 260
+_STEPS = {"date": timedelta(days=1), "timestamp": timedelta(hours=1)}
 
 
 def spec(answer: Answer, meant: dict[str, Figure]) -> dict:
@@ -19,10 +20,14 @@ def spec(answer: Answer, meant: dict[str, Figure]) -> dict:
     alt = require("altair", "dashboards")
     card = answer.card
     x = meant[card.x]
-    values = [{name: _sent(value) for name, value in row.items()} for row in answer.rows]
+    is_whole = card.chart == "area" or meant[card.y[0]].unit == "count"
+    rows = whole(answer, meant) if is_whole and x.kind in _STEPS else answer.rows
+    values = [{name: _sent(value) for name, value in row.items()} for row in rows]
     chart = alt.Chart(alt.InlineData(values=values))
     is_time = x.kind in ("date", "timestamp")
-    axis = alt.Axis(title=x.axis, grid=False, labelAngle=0 if is_time else -30, format="%d %b" if is_time else alt.Undefined)
+    form = {"date": "%d %b", "timestamp": "%d %b %H:%M"}.get(x.kind, alt.Undefined)
+    tick = 7 if is_time else alt.Undefined
+    axis = alt.Axis(title=x.axis, grid=False, labelAngle=0 if is_time else -30, format=form, tickCount=tick)
     across = alt.X(card.x, type="temporal" if is_time else "nominal", axis=axis, sort=None if not is_time else alt.Undefined)
     if len(card.y) > 1:
         chart = _folded(alt, chart, card.y, meant)
@@ -33,7 +38,7 @@ def spec(answer: Answer, meant: dict[str, Figure]) -> dict:
         series, labels = card.series, meant[card.series].label if card.series else ""
         up, figure = card.y[0], meant[card.y[0]]
         title = figure.axis
-    encodings = {"x": across, "y": _upwards(alt, up, title, figure, is_time=is_time, is_stacked=card.chart == "area")}
+    encodings = {"x": across, "y": _upwards(alt, up, title, figure, is_stacked=card.chart == "area")}
     encodings["tooltip"] = _tooltip(alt, card.x, series, up, labels, x, figure, is_time)
     if series is None:
         return _finished(_marked(alt, chart, card.chart).encode(**encodings))
@@ -45,6 +50,22 @@ def spec(answer: Answer, meant: dict[str, Figure]) -> dict:
     if card.chart == "bar":
         encodings["xOffset"] = alt.XOffset(series, type="nominal", sort=order)
     return _finished(_marked(alt, chart, card.chart).encode(**encodings).add_params(picked))
+
+
+def whole(answer: Answer, meant: dict[str, Figure]) -> list[dict[str, Value]]:
+    """The rows with every day or hour between the first and the last, in every series.
+
+    Where counts are grouped, no row is none; a line through the gap would tell of some.
+    """
+    card, step = answer.card, _STEPS[meant[answer.card.x].kind]
+    there = {(row[card.x], row.get(card.series)): row for row in answer.rows}
+    first, last = min(at for at, _ in there), max(at for at, _ in there)
+    moments = [first + step * number for number in range((last - first) // step + 1)]
+    none = dict.fromkeys(card.y, 0)
+    series = dict.fromkeys(name for _, name in there)
+    return [
+        there.get((at, name), {card.x: at, **({card.series: name} if card.series else {}), **none}) for at in moments for name in series
+    ]
 
 
 def _folded(alt, chart, names: tuple[str, ...], meant: dict[str, Figure]):
@@ -63,15 +84,13 @@ def _marked(alt, chart, kind: str):
     return chart.mark_bar(cornerRadiusEnd=2)
 
 
-def _upwards(alt, name: str, title: str, figure: Figure, *, is_time: bool, is_stacked: bool):
+def _upwards(alt, name: str, title: str, figure: Figure, *, is_stacked: bool):
     form = ".0%" if figure.kind == "ratio" else alt.Undefined
     # a share or a score says little by its height from zero, a count everything
     scale = alt.Scale(zero=figure.kind != "ratio" and not figure.unit.startswith(("points", "logits")))
-    # of a count no row is none, and a line through the gap would tell of some
-    missing = alt.ImputeParams(value=0) if is_stacked or (is_time and figure.unit == "count") else alt.Undefined
     if is_stacked:
-        return alt.Y(name, type="quantitative", title=title, stack="zero", axis=alt.Axis(format=form), impute=missing)
-    return alt.Y(name, type="quantitative", title=title, scale=scale, axis=alt.Axis(format=form), impute=missing)
+        return alt.Y(name, type="quantitative", title=title, stack="zero", axis=alt.Axis(format=form))
+    return alt.Y(name, type="quantitative", title=title, scale=scale, axis=alt.Axis(format=form))
 
 
 def _tooltip(alt, x: str, series: str | None, y: str, labels: str, across: Figure, figure: Figure, is_time: bool) -> list:

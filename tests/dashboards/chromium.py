@@ -10,6 +10,7 @@ import itertools
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -70,8 +71,8 @@ _MARKS = """Object.fromEntries([...document.querySelectorAll('[data-chart]')].ma
   plot.querySelectorAll('svg .mark-symbol.role-mark path, svg .mark-rect.role-mark path, svg .mark-area.role-mark path, svg .mark-line.role-mark path').length]))"""
 
 
-def look(tools: Path, page: Path, *, ask: tuple[str, ...] = (), scheme: str = "light", width: int = 1280, png: bool = False) -> Seen:
-    """Open the page, wait until it is drawn, and tell. `ask`: expressions to evaluate then."""
+def look(tools: Path, page: Path, *, ask: tuple[str, ...] = (), scheme: str = "light", width: int = 1280, until: str = "") -> Seen:
+    """Open the page, wait until it is drawn, and tell. `ask`: expressions to evaluate then; `until`: the picture ends above this element."""
     seen = Seen()
     with _chromium(tools) as devtools:
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -84,8 +85,8 @@ def look(tools: Path, page: Path, *, ask: tuple[str, ...] = (), scheme: str = "l
             time.sleep(0.1)
         seen.marks = devtools.value(_MARKS)
         seen.answers = [devtools.value(expression) for expression in ask]
-        if png:
-            height = devtools.value("document.documentElement.scrollHeight")
+        if until:
+            height = devtools.value(f"document.querySelector({json.dumps(until)}).getBoundingClientRect().top + scrollY")
             clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
             seen.png = base64.b64decode(devtools.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"])
         for event in devtools.events:
@@ -137,3 +138,8 @@ def _fonts(browser: Path, profile: Path) -> Path:
     folders = "".join(f"<dir>{folder}</dir>" for folder in ("/usr/share/fonts", browser / "fonts"))
     made.write_text(f"<fontconfig>{folders}<cachedir>{profile / 'cache'}</cachedir></fontconfig>")
     return made
+
+
+if __name__ == "__main__":  # .venv/bin/python tests/dashboards/chromium.py report.html picture.png '#kzone_voice'
+    tools = Path(__file__).resolve().parents[2] / ".tools" / "npm"
+    Path(sys.argv[2]).write_bytes(look(tools, Path(sys.argv[1]), until=sys.argv[3]).png)

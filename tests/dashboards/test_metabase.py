@@ -1,6 +1,7 @@
 """Metabase: provisioned twice is provisioned once, filters reach their cards, and the files are what its own validator takes."""
 
 import copy
+import re
 import subprocess
 from pathlib import Path
 
@@ -142,3 +143,13 @@ def test_cards_stand_apart_on_the_grid(board) -> None:
         assert not taken & cells and place.col + place.size_x <= 24
         taken |= cells
     assert {card.title for card, _ in placed} == {card.title for card in board.cards}
+
+
+def test_the_compose_file_pins_its_images_and_knows_no_secret(root: Path) -> None:
+    services = yaml.safe_load((root / "deploy" / "metabase" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert {"metabase", "metabase_store", "marts"} == set(services)
+    for name, service in services.items():
+        assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"]), f"{name} has no pinned image"
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), f"{name} listens beyond this machine"
+        secrets = {key: value for key, value in service["environment"].items() if re.search(r"PASS(WORD)?$|KEY$", key)}
+        assert secrets and all(re.fullmatch(r"\$\{\w+:\?[^}]+\}", value) for value in secrets.values()), f"{name}: a secret has a default"

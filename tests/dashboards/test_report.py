@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -10,8 +11,11 @@ from chromium import look
 from dashboard_marts import HOSTILE, build
 from typer.testing import CliRunner
 
+from dashboards.asking import Answer, shaped
 from dashboards.definitions import dashboards
+from dashboards.figures import figures
 from dashboards.page import json_for_html
+from dashboards.vega import whole
 from lakehouse.cli import app
 from lakehouse.contracts.registry import registry
 from lakehouse.errors import BadInputError, CommandFailedError
@@ -108,3 +112,18 @@ def test_check_tells_every_card_and_fails_by_name(full_home: Path, tmp_path: Pat
 def test_no_text_leaves_its_json() -> None:
     text = json_for_html({"a": f"{HOSTILE}\u2028"})
     assert not set("<>&\u2028") & set(text) and json.loads(text) == {"a": f"{HOSTILE}\u2028"}
+
+
+def test_where_nothing_happened_a_count_is_none() -> None:
+    board = next(each for each in dashboards() if each.key == "kzone_voice")
+    card = next(each for each in board.cards if each.title == "Takes an hour, last 3 days")
+    first = datetime(2025, 11, 3, 9)
+    rows = [(first, "kzone", 2), (first + timedelta(hours=3), "kzone", 1), (first + timedelta(hours=1), "univprep", 4)]
+    answer = Answer(card, shaped(board, card, ["hour_at", "zone_id", "take_count"], rows), 1.0)
+    told = [(row["hour_at"].hour, row["zone_id"], row["take_count"]) for row in whole(answer, figures(card, registry()))]
+    assert told == [(9, "kzone", 2), (9, "univprep", 0), (10, "kzone", 0), (10, "univprep", 4)] + [
+        (11, "kzone", 0),
+        (11, "univprep", 0),
+        (12, "kzone", 1),
+        (12, "univprep", 0),
+    ]
