@@ -2,20 +2,25 @@
 
 import itertools
 import math
+import re
 import threading
 
 import psycopg
 import pytest
 from conftest import Marts
+from typer.testing import CliRunner
 
 from dashboards import asking
 from dashboards.definitions import Card, Dashboard, dashboards
 from dashboards.publishing import fence
 from dashboards.publishing.levels import LEAST_PEOPLE, PEOPLE, Holding, Level, access
 from dashboards.publishing.publish import publish
+from lakehouse.cli import app
 from lakehouse.contracts.registry import registry
-from lakehouse.errors import BadInputError
+from lakehouse.errors import BadInputError, SettingsError, UnavailableError
 from lakehouse.places import Home
+from lakehouse.settings import settings
+from source_database.roles import set_passwords
 
 _CARDS = [(board, card) for board in dashboards() for card in board.cards]
 
@@ -208,6 +213,41 @@ def test_publishing_again_disturbs_no_reader(published: Marts, full_home) -> Non
         stop.set()
         reader.join()
     assert found == {rows["mart_revenue"]} and failed == []
+
+
+def _lakehouse(url: str | None, home, *words: str):
+    settings.cache_clear()
+    try:
+        env = {"LAKEHOUSE_HOME": str(home), "LAKEHOUSE_BI_URL": url}
+        return CliRunner().invoke(app("dashboards"), ["dashboards", *words], env=env, catch_exceptions=False)
+    finally:
+        settings.cache_clear()
+
+
+def test_the_owner_publishes_and_an_administrator_grants(published: Marts, full_home) -> None:
+    with published.administer() as admin:
+        set_passwords(admin, {fence.OWNER: "for-tests-only"})
+    as_owner, as_admin = published.server.url(fence.OWNER, "for-tests-only"), published.server.url()
+    done = _lakehouse(as_owner, full_home, "publish")
+    assert done.exit_code == 0 and len(re.findall(r"\d rows +\d+ ms", done.stderr)) == len(published.tables)
+
+    granted = _lakehouse(as_admin, full_home, "grant", "by_command", "--level", "L2", "--zone", "kzone", "--org", "7")
+    again = _lakehouse(as_admin, full_home, "grant", "by_command", "--level", "L2", "--zone", "kzone")
+    assert len(granted.stdout.split()) == 1 and again.stdout == "" and "by_command: L2, kzone, tenants 7" in granted.stderr
+    with psycopg.connect(published.server.url("by_command", granted.stdout.strip())) as connection:
+        assert connection.execute("select distinct zone_id from curated.mart_revenue").fetchall() == [("kzone",)]
+
+    for url, words, error in (
+        (as_owner, ("grant", "x_y_z", "--level", "L2", "--all-zones"), BadInputError),
+        (as_admin, ("grant", "x_y_z", "--level", "L2", "--zone", "nowhere"), BadInputError),
+        (as_admin, ("grant", "x_y_z", "--level", "L2"), BadInputError),
+        (published.server.url("by_command", granted.stdout.strip()), ("publish",), BadInputError),
+        (None, ("publish",), SettingsError),
+        ("postgresql://megacity:wrong@127.0.0.1:1/megacity", ("publish",), UnavailableError),
+    ):
+        with pytest.raises(error) as refused:
+            _lakehouse(url, full_home, *words)
+        assert refused.value.hint and "wrong" not in str(refused.value)
 
 
 def test_a_killed_publisher_is_made_up_for(published: Marts, full_home) -> None:

@@ -95,6 +95,12 @@ def test_the_page_that_the_demo_points_to_describes_every_mart(played_day, lakeh
         assert contract.table in page and contract.description[:40] in page, contract.table
 
 
+def test_every_dashboard_answers_of_the_day(played_day, lakehouse) -> None:
+    done = lakehouse(played_day.home, "dashboards", "check")
+    assert done.returncode == 0, done.stdout
+    assert "of 6 dashboards answer" in done.stdout and "nothing to show" not in done.stdout, done.stdout
+
+
 def spoil_one_row(home: Path) -> None:
     """Append an attempt's event whose ability estimate no contract allows, as a bug in refine might."""
     contract = registry().get("exam.events")
