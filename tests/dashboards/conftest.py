@@ -2,18 +2,17 @@
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from dashboard_marts import build
-from psycopg.conninfo import make_conninfo
+from published_marts import Marts
 
 from dashboards import asking
 from dashboards.publishing import fence
 from dashboards.publishing.levels import Level
-from dashboards.publishing.publish import Published, publish
+from dashboards.publishing.publish import publish
 from lakehouse.contracts.registry import registry
 from lakehouse.places import Home
 from source_database.server import DATABASE, Server
@@ -34,26 +33,6 @@ def full_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("dashboards") / "home"
     build(Home(home).warehouse, registry())
     return home
-
-
-@dataclass(frozen=True)
-class Marts:
-    """The full marts, published: `passwords` are those that `grant` gave."""
-
-    server: Server
-    tables: list[Published]
-    passwords: dict[str, str]
-
-    def connect(self, login: str, zone: str | None = None, org: str | None = None) -> psycopg.Connection:
-        """As that login; `zone` and `org` are what its session asks for, else what it is given at the door."""
-        connection = psycopg.connect(self.server.url(login, self.passwords[login]), autocommit=True)
-        for setting, value in (("app.current_zone_id", zone), ("app.current_org_id", org)):
-            if value is not None:
-                connection.execute("select set_config(%s, %s, false)", (setting, value))
-        return connection
-
-    def administer(self) -> psycopg.Connection:
-        return psycopg.connect(make_conninfo(self.server.url()), autocommit=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import threading
 
 import psycopg
 import pytest
-from conftest import Marts
+from published_marts import Marts
 from typer.testing import CliRunner
 
 from dashboards import asking
