@@ -155,7 +155,7 @@ def provision() -> None:
 
     if settings().metabase_database_url is None:
         raise SettingsError(
-            "Metabase has no database", hint="set LAKEHOUSE_METABASE_DATABASE_URL with a login of `lakehouse dashboards grant`"
+            "Metabase has no database to ask", hint="set LAKEHOUSE_METABASE_DATABASE_URL with a login of `lakehouse dashboards grant`"
         )
     with signed_in(settings()) as api:
         run = Provisioning(api, registry(), lambda line: typer.echo(line, err=True))

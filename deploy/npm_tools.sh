@@ -16,8 +16,11 @@ if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
   exit 4
 fi
 
-# A folder of its own until it is whole: two workers of a test run may come at once, and either may be killed.
+# Two workers of a test run may come at once: the second waits. And either may be killed: a folder of its own until it is whole.
 mkdir -p "$(dirname "$TOOLS")"
+exec 9> "$TOOLS.lock"
+flock 9
+[ -e "$READY" ] && exit 0
 MADE=$(mktemp -d "$TOOLS.XXXXXX")
 trap 'rm -rf "$MADE"' EXIT
 npm install --prefix "$MADE" --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts "$CHROMIUM" "$VALIDATOR" >&2
@@ -33,6 +36,5 @@ chmod 755 "$MADE/browser/chromium"
 rm -rf "$FROM"
 touch "$MADE/$(basename "$READY")"
 
-[ -e "$READY" ] && exit 0
 rm -rf "$TOOLS"
-mv -T "$MADE" "$TOOLS" 2>/dev/null || [ -e "$READY" ]
+mv -T "$MADE" "$TOOLS"

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from dashboards import exposures, plain_sql
 from dashboards.definitions import FOLDER, Card, dashboards, read
 from dashboards.figures import figures
+from lakehouse.cli import app
 from lakehouse.contracts.registry import registry
-from lakehouse.errors import BadInputError
+from lakehouse.errors import BadInputError, ContractError
 
 _CARDS = [pytest.param(board, card, id=f"{board.key}: {card.title}") for board in dashboards() for card in board.cards]
 
@@ -160,3 +162,14 @@ def test_dbts_exposures_are_fresh_and_name_models(root: Path) -> None:
     refs = {each["label"]: {ref.removeprefix("ref('").removesuffix("')") for ref in each["depends_on"]} for each in told}
     assert len(refs) == 6 and all(named and named <= models for named in refs.values())
     assert {"mart_revenue", "mart_funnel", "mart_campaign", "mart_daily_activity"} == refs["Revenue and ARPU"]
+
+
+def test_generate_writes_what_check_misses(tmp_path: Path) -> None:
+    (tmp_path / exposures.FILE).parent.mkdir(parents=True)
+
+    def generate(*words: str):
+        return CliRunner().invoke(app("dashboards"), ["dashboards", "generate", "--root", str(tmp_path), *words], catch_exceptions=False)
+
+    with pytest.raises(ContractError, match="stale"):
+        generate("--check")
+    assert generate().stdout.startswith("wrote ") and "fresh" in generate("--check").stdout

@@ -9,14 +9,16 @@ import pytest
 import yaml
 from metabase_stub import KEY, PASSWORD, USER, Stub, served
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from dashboards.definitions import dashboards
 from dashboards.metabase import files, shapes
 from dashboards.metabase.client import signed_in
 from dashboards.metabase.provisioning import Provisioned, Provisioning, details
+from lakehouse.cli import app
 from lakehouse.contracts.registry import registry
 from lakehouse.errors import BadInputError, DeniedError, SettingsError, UnavailableError
-from lakehouse.settings import Settings
+from lakehouse.settings import Settings, settings
 
 _DATABASE = "postgresql://metabase:p%40ss@marts.internal:5433/megacity?sslmode=require"
 _CARDS = sum(len(board.cards) for board in dashboards())
@@ -143,6 +145,25 @@ def test_cards_stand_apart_on_the_grid(board) -> None:
         assert not taken & cells and place.col + place.size_x <= 24
         taken |= cells
     assert {card.title for card, _ in placed} == {card.title for card in board.cards}
+
+
+def test_the_commands_provision_and_export(stub: Stub, tmp_path: Path) -> None:
+    with served(stub) as url:
+        env = {"LAKEHOUSE_METABASE_URL": url, "LAKEHOUSE_METABASE_API_KEY": KEY}
+        with pytest.raises(SettingsError, match="no database to ask"):
+            _lakehouse(env, "provision")
+        done = _lakehouse(env | {"LAKEHOUSE_METABASE_DATABASE_URL": _DATABASE}, "provision")
+    assert done.stdout.startswith(f"made {1 + 1 + 6 + _CARDS + 6}, ") and "p@ss" not in done.output and "p%40ss" not in done.output
+    assert _lakehouse({}, "export", str(tmp_path)).stdout.startswith(f"wrote {1 + 6 + _CARDS} files")
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.yaml")} == set(files.tree(dashboards(), registry()))
+
+
+def _lakehouse(env: dict, *words: str):
+    settings.cache_clear()
+    try:
+        return CliRunner().invoke(app("dashboards"), ["dashboards", *words], env=env, catch_exceptions=False)
+    finally:
+        settings.cache_clear()
 
 
 def test_the_compose_file_pins_its_images_and_knows_no_secret(root: Path) -> None:
