@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -84,8 +85,8 @@ def shaped(dashboard: Dashboard, card: Card, columns: list[str], rows: Iterable[
 
 
 def _plain(value: object) -> Value:
-    if isinstance(value, Decimal):
-        return float(value)
+    if isinstance(value, Decimal | float):
+        return float(value) if isfinite(value) else None
     if isinstance(value, datetime):
         return value.astimezone(_SEOUL).replace(tzinfo=None) if value.tzinfo else value
     return value

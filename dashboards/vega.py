@@ -58,7 +58,7 @@ def whole(answer: Answer, meant: dict[str, Figure]) -> list[dict[str, Value]]:
     Where counts are grouped, no row is none; a line through the gap would tell of some.
     """
     card, step = answer.card, _STEPS[meant[answer.card.x].kind]
-    there = {(row[card.x], row.get(card.series)): row for row in answer.rows}
+    there = {(row[card.x], row.get(card.series)): row for row in answer.rows if row[card.x] is not None}
     first, last = min(at for at, _ in there), max(at for at, _ in there)
     moments = [first + step * number for number in range((last - first) // step + 1)]
     none = dict.fromkeys(card.y, 0)

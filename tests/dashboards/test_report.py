@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -123,3 +124,10 @@ def test_where_nothing_happened_a_count_is_none() -> None:
     told = [(row["hour_at"].hour, row["zone_id"], row["take_count"]) for row in whole(answer, figures(card, registry()))]
     expected = {9: (2, 0), 10: (0, 4), 11: (0, 0), 12: (1, 0)}
     assert told == [(hour, zone, count) for hour, counts in expected.items() for zone, count in zip(("kzone", "univprep"), counts)]
+
+
+def test_a_figure_that_is_no_number_is_none() -> None:
+    board = dashboards()[0]
+    card = board.cards[1]
+    rows = shaped(board, card, list(card.names), [(float("nan"), Decimal("0.25")), (float("inf"), None)])
+    assert [tuple(row.values()) for row in rows] == [(None, 0.25), (None, None)]
