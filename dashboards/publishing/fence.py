@@ -124,8 +124,10 @@ def enclose(connection: psycopg.Connection, schema: str, table: str, what: Acces
     connection.execute(sql.SQL("alter table {} force row level security").format(name))
     for level, columns in what.columns.items():
         role = sql.Identifier(ROLES[level])
-        listed = sql.SQL(", ").join(map(sql.Identifier, columns))
-        connection.execute(sql.SQL("grant select ({}) on {} to {}").format(listed, name, role))
+        # a grant of every column is not one of the table, and Metabase lists tables that one may select from
+        is_whole = columns == what.columns[Level.L4]
+        listed = sql.SQL("") if is_whole else sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
+        connection.execute(sql.SQL("grant select {} on {} to {}").format(listed, name, role))
         connection.execute(
             sql.SQL("create policy {} on {} for select to {} using ({})").format(
                 sql.Identifier(f"{table}_{level.lower()}"), name, role, _rows(level, what)

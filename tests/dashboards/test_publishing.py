@@ -170,6 +170,14 @@ def test_a_condition_is_asked_of_seen_rows_alone(published: Marts) -> None:
             connection.execute(tells.format("kzone"))
 
 
+def test_metabase_finds_the_tables_it_may_select_from(published: Marts) -> None:
+    """It asks for the privilege of the table and for comments, and shows those as descriptions."""
+    asked = "select relname, obj_description(oid) from pg_class where relnamespace = 'curated'::regnamespace and relkind = 'r' and has_table_privilege(oid, 'select')"
+    with published.connect("everything") as connection:
+        told = dict(connection.execute(asked).fetchall())
+    assert told == {c.table: f"{c.description} {c.purpose}" for c in registry().layer("curated")}
+
+
 def test_the_owner_is_fenced_too(published: Marts) -> None:
     with published.administer() as connection:
         connection.execute("set role megacity_bi_owner")
