@@ -6,6 +6,6 @@ from feature_repo import views  # the module: Feast takes each view it finds by 
 
 tutor = FeatureService(
     name="tutor",
-    features=[views.student_skill_vector, views.engagement_vector],
+    features=[views.student_skill_vector, views.learning_path_vector, views.engagement_vector],
     description="What the AI tutor knows of a student and a skill when it answers.",
 )

@@ -43,4 +43,5 @@ def view(contract_id: str) -> FeatureView:
 
 
 student_skill_vector = view("features.student_skill_vector")
+learning_path_vector = view("features.learning_path_vector")
 engagement_vector = view("features.engagement_vector")

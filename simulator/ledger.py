@@ -11,6 +11,7 @@ from collections import Counter
 import numpy as np
 
 from simulator.city import City
+from simulator.exams_ledger import ExamsLedger
 from simulator.lines import dwell_ms
 from simulator.media import KINDS
 from simulator.practice import DISCARDED, SCORED, Practice
@@ -69,7 +70,7 @@ class Ledger:
         self.practice: dict[tuple[str, int, str], np.ndarray] = {}  # (contract, day, event_type) → rows, duration_ms, score × 100
         self.media: Counter[str] = Counter()  # kind → objects
         self.takes, self.progress, self.visits = TakesLedger(city), ProgressLedger(city), VisitsLedger(city, FUNNEL)
-        self.revenue = RevenueLedger(city)
+        self.revenue, self.sat = RevenueLedger(city), ExamsLedger(city)
         self.has_source = False  # whether purchases are payments of a source database
 
     def add(self, part: Slice) -> None:
@@ -78,6 +79,7 @@ class Ledger:
         self._add_logins(part)
         self._add_ai(part)
         self.progress.add(part)
+        self.sat.add(part)
         self.visits.add(part)
         self.revenue.add(part)
 

@@ -39,7 +39,7 @@ def simulate(city: City, settings: Settings, url: str, connections: int, patienc
         simulation = Simulation(city, source)
         tally = _all(simulation, open_bus(settings), url, connections, patience_s)
     closing = run.summary(simulation, tally)
-    truth.write(folder, truth.tables(city, simulation.ledger), closing)
+    truth.write(folder, truth.tables(city, simulation.ledger) | simulation.ledger.sat.tables(), closing)
     return closing | {"seconds": round(time.monotonic() - began, 2)}
 
 

@@ -42,6 +42,7 @@ def tables(city, ledger: Ledger) -> dict[str, pa.Table]:
         "mart_kzone_motion": _mart("mart_kzone_motion", takes.contents(MOTION)),
         "mart_learning_progress": _mart("mart_learning_progress", ledger.progress.rows()),
         "mart_campaign": _mart("mart_campaign", ledger.visits.campaign_rows()),
+        "mart_adaptive_stop": _mart("mart_adaptive_stop", ledger.sat.stop_rows()),
         "mart_exam_performance": _mart("mart_exam_performance", _exam_rows(city, ledger)),
         "mart_daily_activity": _mart("mart_daily_activity", _activity_rows(days, zones, ledger)),
         "mart_retention": _mart("mart_retention", _retention_rows(days, ledger)),

@@ -5,9 +5,9 @@
                                             │
       days('sittings', after=1) ────────────┘  a list of ISO days; none means all of them
 
-  A clock is a list of business days that a kind of row lives on. One of each clean table (by its name), and three that
-  are made of them: `sittings` (days that attempts are filed under), `activity` (days on which users did something) and
-  `cohorts` (first days of users). lakehouse/model/clocks.py computes them, and lakehouse/model/builds.py writes them down in
+  A clock is a list of business days that a kind of row lives on. One of each clean table (by its name), and some that
+  are made of them, such as `sittings` (days that attempts are filed under), `activity` (days on which users did something),
+  `learning` (days whose last thirty days of answers, or whose abilities, are new) and `cohorts` (first days of users). lakehouse/model/clocks.py computes them, and lakehouse/model/builds.py writes them down in
   the warehouse, where they are read while models run: as a var they would make dbt parse the whole project for every build.
   Var `clocks` hands them over without a plan: in unit tests, and for BigQuery, which takes them while it parses.
 #}

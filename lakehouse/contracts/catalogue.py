@@ -11,6 +11,7 @@ from lakehouse.contracts.types import TYPES
 _LAYERS = {
     "stream": "Streams (HTTP events)",
     "table": "Source tables",
+    "derived": "Derived tables of the clean zone",
     "curated": "Facts, dimensions and marts",
     "features": "Features",
     "monitoring": "Monitoring",

@@ -29,14 +29,14 @@ _KINDS = ("ids", "times", "days", "flags", "numbers", "texts")
 def sources_yaml(contracts: Registry) -> str:
     """The clean tables as dbt sources, each with its columns and one test that its contract holds."""
     tables = []
-    for contract in contracts.ingested:
+    for contract in contracts.clean:
         fields = clean_fields(contract, contracts.vocabulary)
         tables.append(
             {
                 "name": contract.table,
                 "description": contract.description,
                 "config": {"meta": _meta(contract)},
-                "data_tests": [_contract_test(f"clean_{contract.table}", ("event_id",), fields)],
+                "data_tests": [_contract_test(f"clean_{contract.table}", _clean_key(contract), fields)],
                 "columns": [{"name": f.name, "description": f.description} for f in fields],
             }
         )
@@ -54,10 +54,16 @@ def sources_yaml(contracts: Registry) -> str:
     )
 
 
+def _clean_key(contract: Contract) -> tuple[str, ...]:
+    if contract.is_ingested:
+        return ("event_id",)
+    return tuple("dt" if name == contract.event_time else name for name in contract.primary_key)
+
+
 def staging_yaml(contracts: Registry) -> str:
     """One staging view a clean table, with the names that models know its columns by."""
     models = []
-    for contract in contracts.ingested:
+    for contract in contracts.clean:
         columns = [{"name": name, "description": f.description} for name, f in _staged(contract, contracts)]
         models.append({"name": f"stg_{contract.table}", "description": contract.description, "columns": columns})
     return _document({"models": models})
@@ -117,9 +123,9 @@ def _data_type(field: Field) -> str:
 def columns_macro(contracts: Registry) -> str:
     """staged(table): the select list of a staging model, by kind; staged_names(table): the names that it gives."""
     branches = []
-    for contract in contracts.ingested:
+    for contract in contracts.clean:
         branches.append(f"{{%- {'if' if not branches else 'elif'} table == '{contract.table}' -%}}\n{_select_list(contract, contracts)}")
-    names = {c.table: [name for name, _ in _staged(c, contracts)] for c in contracts.ingested}
+    names = {c.table: [name for name, _ in _staged(c, contracts)] for c in contracts.clean}
     listed = ",\n".join(f"  '{table}': {columns!r}" for table, columns in names.items())
     return (
         f"{{# {_MADE} #}}\n\n"
@@ -149,7 +155,7 @@ def _select_list(contract: Contract, contracts: Registry) -> str:
 
 def _staged(contract: Contract, contracts: Registry) -> list[tuple[str, Field]]:
     """(name in staging, clean column), by kind. dt, the day of the event time, takes its name: occurred_at → occurred_on."""
-    day = (contract.event_time or "").removesuffix("_at") + "_on"
+    day = (contract.event_time or "").removesuffix("_at").removesuffix("_on") + "_on"
     named = [(day if f.name == "dt" else f.name, f) for f in clean_fields(contract, contracts.vocabulary)]
     return sorted(named, key=lambda pair: _KINDS.index(_kind(pair[1])))
 
@@ -202,7 +208,7 @@ select * from renamed
 
 def staging_models(contracts: Registry) -> dict[str, str]:
     """Path below the repository's root → the text of each staging view: a stream is staged by being described."""
-    return {f"{STAGING}/stg_{c.table}.sql": _STAGING.format(made=_MADE, table=c.table) for c in contracts.ingested}
+    return {f"{STAGING}/stg_{c.table}.sql": _STAGING.format(made=_MADE, table=c.table) for c in contracts.clean}
 
 
 GENERATED: dict[str, Callable[[Registry], str]] = {

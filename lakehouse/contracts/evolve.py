@@ -57,7 +57,7 @@ def breaches(released: dict, now: Contract) -> list[Breach]:
     current = shape(now)
     if _major(released["version"]) != _major(current["version"]):
         return []
-    is_output = now.layer in ("curated", "features", "monitoring", "live")
+    is_output = now.layer in ("derived", "curated", "features", "monitoring", "live")
     found = [Breach(now.id, None, f"{k} changed from {released[k]!r} to {current[k]!r}") for k in _FIXED if released[k] != current[k]]
     if current["refuses_unknown_fields"] and not released["refuses_unknown_fields"]:
         found.append(Breach(now.id, None, "unknown fields were kept and are now refused"))

@@ -68,13 +68,13 @@ class MediaKind:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One dataset. `layer`: stream, table, envelope, dead_letter, curated, features, monitoring or live.
+    """One dataset. `layer`: stream, table, derived, envelope, dead_letter, curated, features, monitoring or live.
 
     subject      the field that says whom a record is about; None where it is about nobody
     event_time   the field whose business day is the partition
     event_types  event type → the fields it requires; empty for anything but a stream
     row_key      table: the field that identifies a row of the source
-    primary_key  curated, features and live: the grain
+    primary_key  derived, curated, features and live: the grain
     live         live: what is counted
     media_kinds  stream: what may be uploaded for its events to refer to
     raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
@@ -124,6 +124,11 @@ class Contract:
     def is_ingested(self) -> bool:
         """Whether records of it arrive on the bus and are refined into a clean table."""
         return self.layer in ("stream", "table")
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it has a clean table, that dbt reads: ingested, or derived by one of our own commands from other tables."""
+        return self.is_ingested or self.layer == "derived"
 
 
 def _missing(contract: str, name: str) -> Field:

@@ -25,9 +25,12 @@ _INT64 = (-(2**63), 2**63 - 1)
 
 def clean_fields(contract: Contract, words: dict[str, Field]) -> tuple[Field, ...]:
     """The columns of a clean table, in order: the envelope's, then the contract's own after their treatment, then dt.
+    A derived table came in no envelope, and its day is its dt.
 
     `words` is the registry's vocabulary.
     """
+    if contract.layer == "derived":
+        return (*(f for f in contract.fields if f.name != contract.event_time), words["dt"].also(required=True))
     always = {"event_id", "event_key", "zone_id", "received_at", "contract_version"}
     columns = [words[name].also(required=name in always) for name in CLEAN_PREFIX]
     for field in contract.fields:

@@ -21,7 +21,7 @@ from lakehouse.errors import ContractError
 from lakehouse.settings import settings
 
 _MINUTES = {"m": 1, "min": 1, "h": 60, "d": 1440}
-_LAYERS = ("stream", "table", "envelope", "dead_letter", "curated", "features", "monitoring", "live")
+_LAYERS = ("stream", "table", "derived", "envelope", "dead_letter", "curated", "features", "monitoring", "live")
 
 
 class Registry:
@@ -60,6 +60,11 @@ class Registry:
     def ingested(self) -> list[Contract]:
         """Those that arrive on the bus, streams before tables."""
         return self.layer("stream") + self.layer("table")
+
+    @property
+    def clean(self) -> list[Contract]:
+        """Those that have a clean table: what arrives, and what our own commands derive."""
+        return self.ingested + self.layer("derived")
 
     def media_kind(self, name: str) -> tuple[Contract, MediaKind] | None:
         """A kind of media object, and the stream whose events refer to it."""

@@ -94,11 +94,11 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _versions(contracts: Registry, tables: TableStore) -> dict[str, int]:
-    return {c.table: tables.version(clean_table(c.domain, c.table)) for c in contracts.ingested}
+    return {c.table: tables.version(clean_table(c.domain, c.table)) for c in contracts.clean}
 
 
 def _changed(contracts: Registry, tables: TableStore, seen: dict[str, int]) -> dict[str, set[date]]:
-    return {c.table: tables.days_changed_since(clean_table(c.domain, c.table), seen.get(c.table, -1)) for c in contracts.ingested}
+    return {c.table: tables.days_changed_since(clean_table(c.domain, c.table), seen.get(c.table, -1)) for c in contracts.clean}
 
 
 def _days(found: Clocks) -> str:

@@ -6,6 +6,8 @@
                                        ├▶ payment_days   the days on which changed payments were ordered, by now and before
                                        ├▶ activity   the days on which users did something
                                        ├▶ revenue    payment_days and activity, by which revenue is divided
+                                       ├▶ learning   the days whose thirty days up to them hold changed sittings, and those with new
+                                       │             estimates of ability
                                        └▶ cohorts    the first days of users: the 30 days up to each day of activity (who came
                                                      back), and the days that a late event moves a user's first day from
 
@@ -24,19 +26,20 @@ from lakehouse.contracts.registry import Registry
 
 Clocks = dict[str, list[date]]
 RETENTION_DAYS = 30
+RESPONSES_COUNT_DAYS = 30
 FILED = {
     "sittings": ("exam_events", "attempt_id", "int_sittings"),
     "voice_takes": ("voice_events", "practice_id", "int_voice_takes"),
     "motion_takes": ("motion_events", "practice_id", "int_motion_takes"),
 }
 """Clock of what is filed under its first day → its clean table, its key, and the model that files it."""
-COMPOSED = (*FILED, "payment_days", "activity", "revenue", "cohorts")
+COMPOSED = (*FILED, "payment_days", "activity", "revenue", "learning", "cohorts")
 """The clocks that are no clean table's own."""
 
 
 def clocks(warehouse: duckdb.DuckDBPyConnection, contracts: Registry, changed: Mapping[str, Iterable[date]]) -> Clocks:
     """`changed`: clean table → days with new rows. The clean views must be published, and one build must have ended."""
-    own = {c.table: sorted(changed.get(c.table, ())) for c in contracts.ingested}
+    own = {c.table: sorted(changed.get(c.table, ())) for c in contracts.clean}
     streams = [c.table for c in contracts.layer("stream") if any(f.name == "user_pid" for f in clean_fields(c, contracts.vocabulary))]
     activity = sorted({day for table in streams for day in own[table]})
     payments = _ordered_on(warehouse, own["payments"])
@@ -46,6 +49,7 @@ def clocks(warehouse: duckdb.DuckDBPyConnection, contracts: Registry, changed: M
         "payment_days": sorted(payments),
         "activity": activity,
         "revenue": sorted({*payments, *activity}),
+        "learning": sorted({*_ahead(filed["sittings"]), *own["ability_estimates"]}),
         "cohorts": sorted({*_window(activity), *_moved_from(warehouse, {table: own[table] for table in streams})}),
     }
 
@@ -55,6 +59,11 @@ def merge(one: Clocks | None, other: Clocks | None) -> Clocks | None:
     if one is None or other is None:
         return None
     return {name: sorted({*one.get(name, ()), *other.get(name, ())}) for name in sorted({*one, *other})}
+
+
+def _ahead(days: Iterable[date]) -> set[date]:
+    """A sitting of day d holds responses of d and d + 1, which count in the thirty days from theirs on."""
+    return {day + timedelta(days=ahead) for day in days for ahead in range(RESPONSES_COUNT_DAYS + 1)}
 
 
 def _window(days: Iterable[date]) -> set[date]:

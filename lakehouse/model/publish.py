@@ -23,11 +23,11 @@ _FILES = f"{MONITORING_SCHEMA}._clean_files"
 
 
 def publish(warehouse: duckdb.DuckDBPyConnection, contracts: Registry, tables: TableStore) -> None:
-    """Make clean.<table> of every ingested contract show what the lake holds now, and nothing but the contract's columns."""
+    """Make clean.<table> of every contract that has one show what the lake holds now, and nothing but the contract's columns."""
     warehouse.execute(f"create schema if not exists {CLEAN_SCHEMA}")
     warehouse.execute(f"create schema if not exists {MONITORING_SCHEMA}")
     warehouse.execute(f"create table if not exists {_FILES} (table_name varchar, path varchar, column_names varchar[])")
-    for contract in contracts.ingested:
+    for contract in contracts.clean:
         files = tables.files(clean_table(contract.domain, contract.table))
         known = _columns_of(warehouse, contract, files)
         warehouse.execute(view_sql(contract, clean_fields(contract, contracts.vocabulary), known))

@@ -5,6 +5,7 @@
     files(), schema(), days_changed_since() ◀── _delta_log ◀─────┘   (one process at a time commits to a table)
 
     replace(): the files that hold a key of the rows are written anew, without those, in one commit with the rows
+    replace_days(): the files of whole days make way for others, in one commit
 
 The files are written here rather than by delta-rs, at the same cost: so their names follow from the batch (a killed
 attempt is overwritten by its successor), and what the log says of them is ours to decide. Texts never get statistics,
@@ -156,6 +157,24 @@ class DeltaTables:
             )
             return True
 
+    def replace_days(self, table: str, rows: pa.Table, days: Collection[date], seen: Mapping[str, int]) -> None:
+        """`rows` must have a `dt` column of dates, all of them among `days`. Raises as append() does."""
+        with self._alone(table):
+            delta = self._open(table)
+            if delta is None:
+                self._create(table, rows, self._write(table, rows, f"{0:020d}"), seen_properties(seen))
+                return
+            rows = self._fitted(table, delta, rows)
+            gone = self._files_of(delta, days)
+            delta.create_write_transaction(
+                # Named after the version they are to be part of, as in _write_plain().
+                [*self._write(table, rows, f"{delta.version() + 1:020d}"), *gone],
+                mode="append",
+                schema=delta.schema(),
+                partition_by=[_PARTITION],
+                commit_properties=seen_properties(seen),
+            )
+
     def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
         """The files are read and written without holding anybody up; only the commit is made alone."""
         delta = self._open(table)
@@ -196,6 +215,14 @@ class DeltaTables:
                 kept.append(pq.read_table(where, partitioning=None).filter(pc.invert(known)))
                 gone.append(RemoveAction(path, True, _now_ms(), size, {}))
         return gone, kept
+
+    def _files_of(self, delta: DeltaTable, days: Collection[date]) -> list[RemoveAction]:
+        live = pa.table(delta.get_add_actions(flatten=True)).select(["path", "size_bytes", f"partition.{_PARTITION}"])
+        return [
+            RemoveAction(path, True, _now_ms(), size, {_PARTITION: day.isoformat()})
+            for path, size, day in zip(*(column.to_pylist() for column in live.columns))
+            if day in days
+        ]
 
     def _write_plain(self, table: str, rows: pa.Table, version: int) -> list[AddAction]:
         """Named after the version they are to be part of: an attempt that was killed is overwritten by its successor."""

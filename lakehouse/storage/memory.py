@@ -141,6 +141,7 @@ class _Commit:
     batch_id: str
     rows: pa.Table
     counts: dict[str, int]
+    emptied: frozenset[date] = frozenset()
 
 
 class MemoryTables:
@@ -202,6 +203,13 @@ class MemoryTables:
         self.kept[table] = [*emptied, _Commit("", pa.Table.from_pylist(list(all_rows.values()), schema), counts)]
         return True
 
+    def replace_days(self, table: str, rows: pa.Table, days: Collection[date], seen: Mapping[str, int]) -> None:
+        commits = self.kept.get(table, [])
+        schema = _unified(table, [rows.schema, *(c.rows.schema for c in commits)])
+        others = [_Commit(c.batch_id, _of_other_days(c.rows, days), c.counts, c.emptied) for c in commits]
+        counts = {**(commits[-1].counts if commits else {}), **seen}
+        self.kept[table] = [*others, _Commit("", pa.Table.from_pylist(rows.to_pylist(), schema), counts, frozenset(days))]
+
     def seen(self, table: str, name: str) -> int:
         commits = self.kept.get(table)
         return commits[-1].counts.get(name, -1) if commits else -1
@@ -211,7 +219,11 @@ class MemoryTables:
         return 0
 
     def days_changed_since(self, table: str, version: int) -> set[date]:
-        return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows)}
+        return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows) | commit.emptied}
+
+
+def _of_other_days(rows: pa.Table, days: Collection[date]) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows["dt"], pa.array(sorted(days), pa.date32()))))
 
 
 def _unified(table: str, schemas: Sequence[pa.Schema]) -> pa.Schema:

@@ -84,8 +84,8 @@ class Files(Protocol):
 
 
 class TableStore(Protocol):
-    """Tables of two kinds: of what happened (partitioned by `dt`, appended in batches, each batch once), and of what is
-    (a row a key, replaced)."""
+    """Tables of three kinds: of what happened (partitioned by `dt`, appended in batches, each batch once), of what is
+    (a row a key, replaced), and of what was worked out (partitioned by `dt`, whole days replaced)."""
 
     def append(self, table: str, rows: pa.Table, batch_id: str, counts: Mapping[str, int]) -> bool:
         """Commit both in one atomic step; False where `batch_id` is in already. A column that the table lacks is added."""
@@ -116,8 +116,12 @@ class TableStore(Protocol):
         """Each row takes the place of the one with its key, or is new; in one atomic step with the numbers `seen`.
         False, and nothing happens, where the table is not at `version` any more."""
 
+    def replace_days(self, table: str, rows: pa.Table, days: Collection[date], seen: Mapping[str, int]) -> None:
+        """The table has these rows of `days` from now on, and no others of those days; in one atomic step with the
+        numbers `seen`. A day of which `rows` has none is emptied. A column that the table lacks is added."""
+
     def seen(self, table: str, name: str) -> int:
-        """The number that replace() last left under `name`; -1 where there is none."""
+        """The number that replace() or replace_days() last left under `name`; -1 where there is none."""
 
     def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
         """Merge small files: those of a day before `closed_before` always, else where there are `least_files`. Free what

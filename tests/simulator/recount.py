@@ -75,6 +75,19 @@ class Recount:
             out[key] = (len(sat), len(ends), *means, answers, right, right / answers if answers else None)
         return out
 
+    def mart_adaptive_stop(self) -> dict:
+        groups = defaultdict(list)
+        for sitting in self.sittings():
+            if sitting["end"]:
+                groups[sitting["exam"], sitting["on"]].append(sitting["end"])
+        out = {}
+        for key, ends in groups.items():
+            stops = Counter("error" if e["standard_error"] < 0.3 else "length" if e["item_count"] >= 50 else "neither" for e in ends)
+            over = sum(e["item_count"] > 50 for e in ends)
+            means = mean([e["item_count"] for e in ends]), mean([e["standard_error"] for e in ends])
+            out[key] = (len(ends), stops["error"], stops["length"], stops["neither"], over, *means)
+        return out
+
     def mart_daily_activity(self) -> dict:
         active, counts = defaultdict(set), Counter()
         for zone, day, user, _, _ in self.activities:

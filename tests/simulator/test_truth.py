@@ -26,6 +26,7 @@ def by_key(small: Sent, name: str) -> dict:
 @pytest.mark.parametrize(
     "name",
     [
+        "mart_adaptive_stop",
         "mart_exam_performance",
         "mart_daily_activity",
         "mart_retention",
