@@ -7,7 +7,7 @@ Whether an item drifts is asked of hundreds of items every week, so the bar is h
 thousand that do not. With fewer than a hundred answers the prior speaks louder than they do, and nothing is flagged.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -19,6 +19,10 @@ from psychometrics.three_pl import calibrate
 DRIFT_Z = 3.29
 LEAST_DRIFT_ANSWERS = 100
 _DECIMALS = 6
+MEASURED = (
+    "discrimination", "difficulty", "guessing",
+    "discrimination_error", "difficulty_error", "guessing_error", "difficulty_deviation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Calibration:
     discrimination_error: np.ndarray
     difficulty_error: np.ndarray
     guessing_error: np.ndarray
+    difficulty_deviation: np.ndarray
     answers: np.ndarray
 
     @property
@@ -40,7 +45,7 @@ class Calibration:
         return {item: n for n, item in enumerate(self.item)}
 
     def scale(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.discrimination[rows], self.difficulty[rows], self.difficulty_error[rows]
+        return self.discrimination[rows], self.difficulty[rows], self.difficulty_deviation[rows]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def calibration(on: date, answers: Answers, before: Calibration | None) -> Calib
     answered = np.asarray(right.sum(axis=0) + wrong.sum(axis=0)).ravel()
     raw = Calibration(
         on, [name for (name,) in items], *found.parameters,
-        found.discrimination_error, found.difficulty_error, found.guessing_error, answered.astype(np.int64),
+        found.discrimination_error, found.difficulty_error, found.guessing_error, found.difficulty_deviation, answered.astype(np.int64),
     )  # fmt: skip
     return _rounded(raw if before is None else _on_scale_of(before, raw))
 
@@ -72,7 +77,7 @@ def drift(newer: Calibration, older: Calibration) -> Drift:
     scale = link(newer.scale(mine), older.scale(theirs))
     shift, z = np.full(len(newer.item), np.nan), np.full(len(newer.item), np.nan)
     shift[mine] = scale.slope * newer.difficulty[mine] + scale.shift - older.difficulty[theirs]
-    z[mine] = shift[mine] / np.hypot(scale.slope * newer.difficulty_error[mine], older.difficulty_error[theirs])
+    z[mine] = shift[mine] / np.hypot(scale.slope * newer.difficulty_deviation[mine], older.difficulty_deviation[theirs])
     enough = np.zeros(len(newer.item), bool)
     enough[mine] = np.minimum(newer.answers[mine], older.answers[theirs]) >= LEAST_DRIFT_ANSWERS
     return Drift(np.round(shift, _DECIMALS), np.round(z, _DECIMALS), enough & (np.abs(z) > DRIFT_Z))
@@ -83,7 +88,8 @@ def _on_scale_of(before: Calibration, raw: Calibration) -> Calibration:
     scale = link(raw.scale(mine), before.scale(theirs))
     return Calibration(
         raw.on, raw.item, raw.discrimination / scale.slope, scale.slope * raw.difficulty + scale.shift, raw.guessing,
-        raw.discrimination_error / scale.slope, scale.slope * raw.difficulty_error, raw.guessing_error, raw.answers,
+        raw.discrimination_error / scale.slope, scale.slope * raw.difficulty_error, raw.guessing_error,
+        scale.slope * raw.difficulty_deviation, raw.answers,
     )  # fmt: skip
 
 
@@ -96,5 +102,4 @@ def _common(one: Calibration, other: Calibration) -> tuple[np.ndarray, np.ndarra
 
 def _rounded(made: Calibration) -> Calibration:
     """To six decimals, as they are kept: what is worked out from a calibration is the same before and after it was."""
-    columns = (made.discrimination, made.difficulty, made.guessing, made.discrimination_error, made.difficulty_error, made.guessing_error)
-    return Calibration(made.on, made.item, *(np.round(column, _DECIMALS) for column in columns), made.answers)
+    return replace(made, **{name: np.round(getattr(made, name), _DECIMALS) for name in MEASURED})

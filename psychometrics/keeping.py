@@ -17,11 +17,12 @@ from lakehouse.contracts import Contract, registry
 from lakehouse.contracts.project import arrow_schema, clean_fields
 from lakehouse.places import clean_table
 from lakehouse.storage.protocols import TableStore
-from psychometrics.calibrating import Calibration, Drift
+from psychometrics.calibrating import MEASURED, Calibration, Drift
 from psychometrics.estimating import Estimates
 
 ITEMS, ABILITIES = "psychometrics.item_calibrations", "psychometrics.ability_estimates"
 _GONE = 0
+_COLUMNS = {name: name if name.endswith(("_error", "_deviation")) else f"calibrated_{name}" for name in MEASURED}
 
 
 class Kept:
@@ -62,12 +63,7 @@ def item_rows(made: Calibration, compared: date | None, drift: Drift | None) -> 
     is_known = ~np.isnan(z)
     return {
         "item_id": made.item,
-        "calibrated_discrimination": made.discrimination,
-        "calibrated_difficulty": made.difficulty,
-        "calibrated_guessing": made.guessing,
-        "discrimination_error": made.discrimination_error,
-        "difficulty_error": made.difficulty_error,
-        "guessing_error": made.guessing_error,
+        **{column: getattr(made, name) for name, column in _COLUMNS.items()},
         "calibrated_response_count": made.answers,
         "compared_calibrated_on": [compared if known else None for known in is_known],
         "difficulty_shift": [float(v) if known else None for v, known in zip(shift, is_known)],
@@ -77,11 +73,8 @@ def item_rows(made: Calibration, compared: date | None, drift: Drift | None) -> 
 
 
 def calibration_of(on: date, rows: pa.Table) -> Calibration:
-    columns = (
-        "calibrated_discrimination", "calibrated_difficulty", "calibrated_guessing",
-        "discrimination_error", "difficulty_error", "guessing_error", "calibrated_response_count",
-    )  # fmt: skip
-    return Calibration(on, rows["item_id"].to_pylist(), *(rows[name].to_numpy() for name in columns))
+    measured = {name: rows[column].to_numpy() for name, column in _COLUMNS.items()}
+    return Calibration(on, rows["item_id"].to_pylist(), **measured, answers=rows["calibrated_response_count"].to_numpy())
 
 
 def ability_rows(made: Estimates, calibrated_on: date) -> dict:

@@ -41,7 +41,11 @@ class Prior:
 
 @dataclass(frozen=True)
 class Items:
-    """Columns of one calibration, a row an item. `*_error`: standard errors, which allow for thetas not being known."""
+    """Columns of one calibration, a row an item.
+
+    `*_error`: standard errors, which allow for thetas not being known: where the truth is. difficulty_deviation: how far
+    the estimate would lie from that of as many other answers. It is less, since the prior pulls both the same way.
+    """
 
     discrimination: np.ndarray
     difficulty: np.ndarray
@@ -49,6 +53,7 @@ class Items:
     discrimination_error: np.ndarray
     difficulty_error: np.ndarray
     guessing_error: np.ndarray
+    difficulty_deviation: np.ndarray
     rounds: int
     has_converged: bool
 
@@ -188,8 +193,10 @@ class _Calibration:
             posterior, _ = _posterior(right, wrong, slopes.chance)
             found += marginal_information(right, posterior, slopes, is_right=True)
             found += marginal_information(wrong, posterior, slopes, is_right=False)
-        errors = np.sqrt(np.diagonal(np.linalg.inv(found + np.diag(self._precision)), axis1=1, axis2=2))
+        spread = np.linalg.inv(found + np.diag(self._precision))
+        errors = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
+        deviation = np.sqrt((spread @ found @ spread)[:, 1, 1])
         a, b, c = self._natural(values)
         c_error = c * (1 - c) * errors[:, 2] if self._fixed is None else np.zeros(len(c))
         # By the delta method: da = a d(log a), dc = c (1 - c) d(logit c).
-        return Items(a, b, c, a * errors[:, 0], errors[:, 1], c_error, rounds, has_converged)
+        return Items(a, b, c, a * errors[:, 0], errors[:, 1], c_error, deviation, rounds, has_converged)

@@ -50,7 +50,7 @@ def compare(settings: Settings) -> list[Compared]:
     with responses.opened(open_warehouse(settings)) as warehouse:
         items_found = [
             (
-                f"items with {least} answers or more" if least > 1 else "all items",
+                f"{least}+ answers" if least > 1 else "all items",
                 _items(warehouse, items, str(folder / "items.parquet"), least),
             )
             for least in (1, MANY_ANSWERS)
@@ -62,6 +62,7 @@ def compare(settings: Settings) -> list[Compared]:
         _compared(f"{name}, {which}", *(found[f"{name}_{what}"] for what in ("true", "told", "error")))
         for which, found in items_found
         for name in _PARAMETERS
+        if len(found[f"{name}_true"]) > 1
     ]
     return [*made, _compared("theta of a student and skill", thetas["true"], thetas["theta"], thetas["standard_error"])]
 
@@ -86,8 +87,6 @@ def _abilities_sql() -> str:
 
 
 def _compared(name: str, true: np.ndarray, told: np.ndarray, error: np.ndarray) -> Compared:
-    if len(true) < 2:
-        return Compared(name, len(true), *[float("nan")] * 4)
     off = told - true
     return Compared(
         name,
@@ -100,7 +99,7 @@ def _compared(name: str, true: np.ndarray, told: np.ndarray, error: np.ndarray) 
 
 
 def table(compared: list[Compared]) -> Table:
-    shown = Table("estimate", "count", "correlation", "RMSE", "mean standard error", "within 1.96", title="against the simulator's truth")
+    shown = Table("estimate", "count", "correlation", "RMSE", "mean error", "within 1.96", title="against the simulator's truth")
     for row in compared:
         shown.add_row(row.name, f"{row.count:,}", *(f"{v:.3f}" for v in (row.correlation, row.rmse, row.mean_error, row.within)))
     return shown

@@ -101,3 +101,21 @@ def test_tables_do_not_mix(tables):
     assert tables.append("web/clean/behaviour_events", rows((2, MONDAY)), "b1", {"valid": 2})
     assert read(tables.files(EXAMS)) == [(1, "2026-01-05")]
     assert tables.counts(EXAMS, "b1") == {"valid": 1}
+
+
+def test_whole_days_are_replaced_others_stay_and_an_emptied_day_has_changed(tables, reopen_tables):
+    tables.replace_days(EXAMS, rows((1, MONDAY), (2, TUESDAY)), {MONDAY, TUESDAY}, {"monday": 7, "tuesday": 8})
+    looked_at = tables.version(EXAMS)
+    tables.replace_days(EXAMS, rows((3, TUESDAY), (4, TUESDAY)), {TUESDAY}, {"tuesday": 9})
+    again = reopen_tables()
+    assert read(again.files(EXAMS)) == [(1, "2026-01-05"), (3, "2026-01-06"), (4, "2026-01-06")]
+    assert (again.seen(EXAMS, "monday"), again.seen(EXAMS, "tuesday"), again.seen(EXAMS, "friday")) == (7, 9, -1)
+    assert again.days_changed_since(EXAMS, looked_at) == {TUESDAY}
+    again.replace_days(EXAMS, rows(), {MONDAY}, {"monday": 0})
+    assert read(reopen_tables().files(EXAMS)) == [(3, "2026-01-06"), (4, "2026-01-06")]
+    assert reopen_tables().days_changed_since(EXAMS, looked_at) == {MONDAY, TUESDAY}
+
+
+def test_emptied_days_of_an_absent_table_leave_it_empty(tables, reopen_tables):
+    tables.replace_days(EXAMS, rows(), {MONDAY}, {"monday": 1})
+    assert (reopen_tables().files(EXAMS), reopen_tables().seen(EXAMS, "monday")) == ([], 1)

@@ -9,7 +9,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from lakehouse.business_day import business_day
-from lakehouse.contracts import registry
+from lakehouse.contracts import Contract, registry
 from lakehouse.contracts.project import arrow_schema, clean_fields
 from lakehouse.places import Home, clean_table
 from lakehouse.settings import settings
@@ -43,10 +43,19 @@ def row(contract_id: str, at: str, **values: object) -> Row:
     given.setdefault("event_id", f"event-{next(_numbers):08d}")
     given["event_key"] = int(hashlib.md5(given["event_id"].encode()).hexdigest()[:15], 16)
     given["dt"] = business_day(moment)
+    return _given(contract, given)
+
+
+def derived(contract_id: str, on: str, **values: object) -> Row:
+    """A row of a table that one of our own commands derives."""
+    return _given(registry().get(contract_id), {"dt": date.fromisoformat(on), **values})
+
+
+def _given(contract: Contract, given: dict) -> Row:
     names = [f.name for f in clean_fields(contract, registry().vocabulary)]
     unknown = given.keys() - set(names)
-    assert not unknown, f"{contract_id} has no {unknown}"
-    return Row(contract_id, {n: given.get(n, _COMMON.get(n)) for n in names})
+    assert not unknown, f"{contract.id} has no {unknown}"
+    return Row(contract.id, {n: given.get(n, _COMMON.get(n)) for n in names})
 
 
 def exam(event_type: str, at: str, **values: object) -> Row:
@@ -101,6 +110,21 @@ def source(table: str, at: str, **values: object) -> Row:
         "items": {"item_id": "item-1", "exam_id": "exam-1", "skill": "algebra"},
     }.get(table, {})
     return row(f"source.{table}", at, **({"op": "r", "source_lsn": 0} | needed | values))
+
+
+def ability(user_pid: str, skill: str, on: str, theta: float) -> Row:
+    return derived(
+        "psychometrics.ability_estimates", on, user_pid=user_pid, skill=skill, theta=theta, standard_error=0.5, response_count=9,
+        calibrated_on=date.fromisoformat(on),
+    )  # fmt: skip
+
+
+def calibrated(item_id: str, on: str, difficulty: float) -> Row:
+    errors = dict.fromkeys(("discrimination_error", "difficulty_error", "guessing_error", "difficulty_deviation"), 0.25)
+    return derived(
+        "psychometrics.item_calibrations", on, item_id=item_id, calibrated_discrimination=1.5, calibrated_difficulty=difficulty,
+        calibrated_guessing=0.2, calibrated_response_count=120, is_drifting=difficulty > 1, **errors,
+    )  # fmt: skip
 
 
 def seoul(at: str) -> datetime:

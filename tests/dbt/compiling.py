@@ -18,7 +18,7 @@ def compiled(root: Path, target: Path, offline_mode: str) -> list[dict]:
 
     `offline_mode`: `full` or `incremental`; in the same target the second mode keeps the parse of the first.
     """
-    clocks = {c.table: _DAYS for c in registry().ingested} | dict.fromkeys(COMPOSED, _DAYS)
+    clocks = {c.table: _DAYS for c in registry().clean} | dict.fromkeys(COMPOSED, _DAYS)
     command = [sys.executable, "-m", "dbt.cli.main", "--no-version-check", "--quiet", "compile", "--target", "offline"]
     command += ["--no-introspect", "--no-populate-cache", "--exclude", "resource_type:unit_test", "--vars", json.dumps({"clocks": clocks})]
     command += ["--project-dir", str(root / "dbt_project"), "--profiles-dir", str(root / "dbt_project")]

@@ -9,7 +9,7 @@ import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from clean_rows import Row, ai, exam, login, seoul, source, take, video, web
+from clean_rows import Row, ability, ai, calibrated, exam, login, seoul, source, take, video, web
 
 _ZONES = ("univprep", "kzone", "mpcstudy")
 
@@ -28,6 +28,7 @@ def town(seed: int, days: int = 8, users: int = 12) -> list[Row]:
         rows.append(login(kind, _when(chance, days), event_id=f"{seed}-login-{number:05d}", **_who(chance, users)))
     for number in range(60):
         rows.append(_change(chance, number, days, users))
+    rows += _measured(chance, days, users)
     for number in range(30):
         rows += _take(chance, number, days, users)
         rows += _payment(chance, number, days, users)
@@ -116,6 +117,19 @@ def _payment(chance: random.Random, number: int, days: int, users: int) -> list[
         if chance.random() < 0.3:
             break
     return rows
+
+
+def _measured(chance: random.Random, days: int, users: int) -> list[Row]:
+    """Abilities of whoever and items of whatever, on days with answers and on others; estimates of equals, too."""
+    on = [(datetime(2025, 11, 3) + timedelta(days=day)).date().isoformat() for day in range(days)]
+    found = [
+        ability(f"pid-{user}", skill, day, chance.choice([-1.0, chance.gauss(0, 1)]))
+        for user in range(users)
+        for day in on
+        for skill in ("algebra", "logic", "overall")
+        if chance.random() < 0.5
+    ]
+    return found + [calibrated(f"item-{item}", day, chance.gauss(0, 1)) for item in range(7) for day in on if chance.random() < 0.3]
 
 
 def _change(chance: random.Random, number: int, days: int, users: int) -> Row:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow(110)
 def warehouse() -> BigQuery:
     bigquery = BigQuery()
     contracts = registry()
-    for contract in contracts.ingested:
+    for contract in contracts.clean:
         fields = bigquery_schema(clean_fields(contract, contracts.vocabulary))
         bigquery.add(f"clean.{contract.table}", [(f["name"], f["type"]) for f in fields])
     zone = [contracts.word(name) for name in ("zone_id", "zone_name", "site_host", "zone_code")]
@@ -103,7 +103,7 @@ def test_bigquery_answers_as_duckdb_does(home: Path, nodes) -> None:
 def _warehouse(rows: list[Row], home: Path) -> BigQuery:
     bigquery = BigQuery()
     contracts = registry()
-    for contract in contracts.ingested:
+    for contract in contracts.clean:
         fields = bigquery_schema(clean_fields(contract, contracts.vocabulary))
         own = [row.values for row in rows if row.contract == contract.id]
         bigquery.add(f"clean.{contract.table}", [(f["name"], f["type"]) for f in fields], own)

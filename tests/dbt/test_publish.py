@@ -28,7 +28,7 @@ def publish_now(warehouse: duckdb.DuckDBPyConnection) -> None:
 
 def test_a_table_that_is_not_there_yet_is_an_empty_view_of_the_right_types(home: Path, warehouse: duckdb.DuckDBPyConnection) -> None:
     publish_now(warehouse)
-    for contract in registry().ingested:
+    for contract in registry().clean:
         described = {name: kind for name, kind, *_ in warehouse.execute(f"describe clean.{contract.table}").fetchall()}
         wanted = duckdb_columns(clean_fields(contract, registry().vocabulary))
         assert described == {name: kind.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE") for name, kind in wanted.items()}

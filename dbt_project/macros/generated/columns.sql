@@ -687,6 +687,7 @@
         discrimination_error,
         difficulty_error,
         guessing_error,
+        difficulty_deviation,
         calibrated_response_count,
         difficulty_shift,
         drift_z
@@ -723,7 +724,7 @@
   'user_consents': ['event_id', 'event_key', 'zone_id', 'org_id', 'consent_id', 'user_pid', 'received_at', 'changed_at', 'decided_at', 'changed_on', 'is_granted', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'consent_purpose', 'policy_version'],
   'users': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'signed_up_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'birth_year', 'contract_version', 'op', 'unchanged_fields', 'role', 'country_code'],
   'ability_estimates': ['user_pid', 'calibrated_on', 'estimated_on', 'theta', 'standard_error', 'response_count', 'skill'],
-  'item_calibrations': ['item_id', 'compared_calibrated_on', 'calibrated_on', 'is_drifting', 'calibrated_discrimination', 'calibrated_difficulty', 'calibrated_guessing', 'discrimination_error', 'difficulty_error', 'guessing_error', 'calibrated_response_count', 'difficulty_shift', 'drift_z']
+  'item_calibrations': ['item_id', 'compared_calibrated_on', 'calibrated_on', 'is_drifting', 'calibrated_discrimination', 'calibrated_difficulty', 'calibrated_guessing', 'discrimination_error', 'difficulty_error', 'guessing_error', 'difficulty_deviation', 'calibrated_response_count', 'difficulty_shift', 'drift_z']
 } -%}
 {{ names[table] | join(', ') }}
 {%- endmacro %}
