@@ -35,9 +35,9 @@ def compact(
 
     chosen, merged, dropped = settings(), 0, 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        for contract in progress.track(registry().ingested, description="compacting"):
+        for contract in progress.track(registry().clean, description="compacting"):
             merged += _merged(chosen, contract, least_files or chosen.compact_small_files)
-            dropped += _dropped(chosen, contract)
+            dropped += _dropped(chosen, contract) if contract.is_ingested else 0
     typer.echo(f"merged {merged:,} small files; forgot {dropped:,} event ids beyond the raw window")
 
 

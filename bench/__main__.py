@@ -24,6 +24,7 @@ BENCHES = (
     "cdc",
     "cdc_freshness",
     "online_features",
+    "psychometrics",
 )
 
 

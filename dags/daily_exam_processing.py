@@ -4,7 +4,7 @@ Each stage starts where its predecessor left off, so a day that was missed, or a
 next run. A closed gate stops what follows: marts keep yesterday's answer rather than show a wrong one.
 """
 
-from lakehouse_verbs import check, house_dag, in_seoul, land, model, refine
+from lakehouse_verbs import calibrate, check, house_dag, in_seoul, land, model, model_calibrated, refine
 
 with house_dag(
     "daily_exam_processing",
@@ -17,7 +17,9 @@ with house_dag(
     refined = refine()
     clean_checked = check("clean")
     modelled = model()
+    calibrated = calibrate()
+    remodelled = model_calibrated()
     curated_checked = check("curated")
 
     landed >> refined >> clean_checked
-    clean_checked >> modelled >> curated_checked
+    clean_checked >> modelled >> calibrated >> remodelled >> curated_checked

@@ -1,9 +1,9 @@
 """The verbs of the platform as Airflow tasks, and the house style of its DAGs. A verb is a command, and contains no work.
 
-    daily_exam_processing:  land ─▶ refine ─▶ check clean ─▶ model ─▶ check curated ──┐
-                              │                   │                                   │ Asset lakehouse://curated
-                         lakehouse://raw   lakehouse://clean                          ▼
-    feature_serving:                                                                serve ─▶ lakehouse://features
+    daily_exam_processing:  land ─▶ refine ─▶ check clean ─▶ model ─▶ calibrate ─▶ model ─▶ check curated ──┐
+                              │                   │                                                         │ Asset
+                         lakehouse://raw   lakehouse://clean                                                ▼ lakehouse://curated
+    feature_serving:                                                                                      serve ─▶ lakehouse://features
 
 A task runs the same `lakehouse` command that a person or CI would run, from the project's folder, with the environment
 that Airflow was given. What a DAG is chained by is an Asset, and an Asset of a zone is published by the check that
@@ -111,6 +111,17 @@ def check(stage: str) -> LakehouseCommand:
 def model() -> LakehouseCommand:
     """Its outcome is no Asset yet: `check("curated")` publishes the curated zone."""
     return _verb("model", "model", does="Builds facts, dimensions, marts and features with dbt.")
+
+
+def calibrate() -> LakehouseCommand:
+    return _verb("calibrate", "calibrate", does="Estimates items and abilities from the day's answers (3PL).")
+
+
+def model_calibrated() -> LakehouseCommand:
+    """What stands on the estimates, and nothing else: the rest of the warehouse has just been built."""
+    tables = ("item_calibrations", "ability_estimates")
+    chosen = [word for table in tables for word in ("--select", f"source:clean.{table}+")]
+    return _verb("model_calibrated", "model", *chosen, does="Brings the new estimates into dimensions and features with dbt.")
 
 
 def serve() -> LakehouseCommand:

@@ -130,6 +130,7 @@ Next to try
   {setting}make airflow        the runs, tasks and logs of this day, and the DAGs (login on the screen)
   {setting}make docs           every model, column and test, with its lineage
   .venv/bin/python -c "import duckdb; print(duckdb.connect('{warehouse}', read_only=True).sql('from curated.mart_daily_activity where zone_id = \\'all\\''))"
+  {setting}.venv/bin/lakehouse calibrate --against-truth   how well items and abilities are known
   .venv/bin/lakehouse backfill --help   brings years of real attempts from any CSV file
 The lake of this day is {home}; the logs of its stages are in {home / "logs" / "demo"} and {home / "airflow" / "logs"}.
 """

@@ -36,7 +36,9 @@ def test_the_day_runs_in_this_order(dags: dict) -> None:
         "land": ["refine"],
         "refine": ["check_clean"],
         "check_clean": ["model"],
-        "model": ["check_curated"],
+        "model": ["calibrate"],
+        "calibrate": ["model_calibrated"],
+        "model_calibrated": ["check_curated"],
         "check_curated": [],
     }
 

@@ -76,7 +76,7 @@ def test_every_record_left_by_exactly_one_door(played_day) -> None:
 
 def test_every_stage_was_run_and_timed(played_day) -> None:
     stages = list(played_day.summary["seconds"])
-    tasks = ["land", "refine", "check clean", "model", "check curated", "serve"]
+    tasks = ["land", "refine", "check clean", "model", "calibrate", "model calibrated", "check curated", "serve"]
     assert [stage for stage in stages if stage in tasks] == tasks
     assert {"simulate", "start of Airflow", "compare"} <= set(stages)
     for name in ("fact_attempts", "mart_daily_activity", "student_skill_vector", "mart_funnel.purchase_visitor_count", "Next to try"):
