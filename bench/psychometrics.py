@@ -1,7 +1,7 @@
 """What it costs to calibrate items, and to estimate abilities, from sparse answers (`python -m bench.psychometrics`).
 
-    20,000 students × 1,000 items, 15 answers each ─▶ calibrate, abilities      CPU seconds of this process
-    yardstick: all answers, students × items, times a dense table of items × thetas, as often as EM steps over them
+20,000 students × 1,000 items, 15 answers each ─▶ calibrate, abilities      CPU seconds of this process
+yardstick: all answers, students × items, times a dense table of items × thetas, as often as EM steps over them
 """
 
 import time

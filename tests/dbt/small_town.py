@@ -28,11 +28,10 @@ def town(seed: int, days: int = 8, users: int = 12) -> list[Row]:
         rows.append(login(kind, _when(chance, days), event_id=f"{seed}-login-{number:05d}", **_who(chance, users)))
     for number in range(60):
         rows.append(_change(chance, number, days, users))
-    rows += _measured(chance, days, users)
     for number in range(30):
         rows += _take(chance, number, days, users)
         rows += _payment(chance, number, days, users)
-    return rows
+    return rows + _measured(random.Random(seed + 1_000), days, users)
 
 
 def _when(chance: random.Random, days: int) -> str:
