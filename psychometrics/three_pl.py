@@ -72,7 +72,9 @@ class Abilities:
 
 def chances(a: np.ndarray, b: np.ndarray, c: np.ndarray, theta: np.ndarray = GRID) -> np.ndarray:
     """The chance of a right answer, items × thetas."""
-    return c[:, None] + (1 - c[:, None]) * expit(a[:, None] * (theta[None, :] - b[:, None]))
+    chance = c[:, None] + (1 - c[:, None]) * expit(a[:, None] * (theta[None, :] - b[:, None]))
+    # Off the ends of what a float can tell from 0 and 1, no answer is a surprise without bounds.
+    return np.clip(chance, 1e-12, 1 - 1e-12)
 
 
 def calibrate(right: sparse.csr_array, wrong: sparse.csr_array, prior: Prior = Prior(), guessing: float | None = None) -> Items:
@@ -178,9 +180,7 @@ class _Calibration:
         logistic = expit(a[:, None] * gap)
         slope = (1 - c[:, None]) * logistic * (1 - logistic) * a[:, None]
         by_c = (c * (1 - c))[:, None] * (1 - logistic) * (self._fixed is None)
-        # Off the ends of what a float can tell from 0 and 1, no answer is a surprise without bounds.
-        chance = np.clip(c[:, None] + (1 - c[:, None]) * logistic, 1e-12, 1 - 1e-12)
-        return Slopes(chance, np.stack([slope * gap, -slope, by_c], axis=1))
+        return Slopes(chances(a, b, c), np.stack([slope * gap, -slope, by_c], axis=1))
 
     def _natural(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         c = expit(values[:, 2]) if self._fixed is None else np.full(len(values), float(self._fixed))

@@ -72,9 +72,15 @@ def some_features(write_features):
         for skill in ("algebra", "late")
         for day in range(3 if skill == "late" else user, 4)
     ]
+    paths = [
+        {"user_pid": f"u{user}", "feature_at": FIRST + timedelta(days=day), "overall_theta": day / 8, "weakest_skill": "late" if day else None}
+        for user in range(4)
+        for day in range(user, 4)
+    ]
+    write_features("learning_path_vector", paths)
     write_features("engagement_vector", engagement)
     write_features("student_skill_vector", skills)
-    return {"engagement_vector": engagement, "student_skill_vector": skills}
+    return {"engagement_vector": engagement, "student_skill_vector": skills, "learning_path_vector": paths}
 
 
 @pytest.fixture(params=["sqlite", "redis"])

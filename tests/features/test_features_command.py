@@ -38,6 +38,8 @@ def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_pat
     assert {(row["view"], row["user_pid"], row.get("skill")) for row in lines} == {
         ("engagement_vector", "u0", None),
         ("engagement_vector", "u9", None),
+        ("learning_path_vector", "u0", None),
+        ("learning_path_vector", "u9", None),
         ("student_skill_vector", "u0", "algebra"),
         ("student_skill_vector", "u0", "late"),
     }

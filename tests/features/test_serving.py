@@ -99,7 +99,7 @@ def test_without_a_warehouse_or_its_tables_the_next_move_is_named(home, write_fe
         serving.serve(settings())
     assert "lakehouse model" in refused.value.hint
     write_features("engagement_vector", [])
-    with pytest.raises(BadInputError, match="student_skill_vector"):
+    with pytest.raises(BadInputError, match="learning_path_vector"):
         serving.serve(settings())
 
 

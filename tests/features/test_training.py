@@ -70,7 +70,8 @@ def test_a_frame_has_every_row_and_nothing_from_the_future(served):
 
 def test_views_are_those_whose_keys_the_file_has(served):
     labels = [{"user_pid": "u0", "label_at": FIRST}]
-    assert set(frame(labels)[0]) == {"user_pid", "label_at"} | set(registry().get("features.engagement_vector").names) - {"feature_at"}
+    of_users = {name for table in ("engagement_vector", "learning_path_vector") for name in registry().get(f"features.{table}").names}
+    assert set(frame(labels)[0]) == {"user_pid", "label_at"} | of_users - {"feature_at"}
     both = [{"user_pid": "u0", "skill": "algebra", "label_at": FIRST}]
     assert "response_count_30d" not in frame(both, only=["engagement_vector"])[0]
 
@@ -102,10 +103,11 @@ def test_any_history_and_any_labels_agree_with_the_obvious_way(home, write_featu
     rows = [{"user_pid": u, "feature_at": at, "activity_count_7d": n} for n, (u, at) in enumerate(history)]
     write_features("engagement_vector", rows)
     write_features("student_skill_vector", [])
+    write_features("learning_path_vector", [])
     list(serving.export(settings()))
     serving.apply(open_store(settings()))
     labels = [{"user_pid": u, "label_at": at} for u, at in asked]
-    assert frame(labels) == obvious({"engagement_vector": rows}, labels)
+    assert frame(labels) == obvious({"engagement_vector": rows, "learning_path_vector": []}, labels)
 
 
 def test_files_of_labels(tmp_path):

@@ -76,6 +76,13 @@ def test_one_who_answers_everything_rightly_still_has_a_finite_ability() -> None
     assert 2 < told.theta[0] <= three_pl.GRID[-1] and 0 < told.standard_error[0] < 1
 
 
+def test_the_sharpest_item_rules_nobody_out() -> None:
+    """A wrong answer that the model gives no chance is still an answer: theta stays a number."""
+    sharp, easy = np.full(2, 20.0), np.array([-4.0, 4.0])
+    told = abilities(sparse.csr_array([[0.0, 1.0]]), sparse.csr_array([[1.0, 0.0]]), sharp, easy, np.zeros(2))
+    assert np.isfinite(told.theta[0]) and np.isfinite(told.standard_error[0])
+
+
 def test_items_with_few_answers_stay_near_the_prior(true) -> None:
     """One answer each, all of them right or all wrong: without a prior, difficulty would be without bounds."""
     right, wrong = sparse.csr_array(np.eye(4)[:2], shape=(2, 4)), sparse.csr_array(np.eye(4)[2:], shape=(2, 4))

@@ -12,8 +12,7 @@ user_days as (
         user_pid,
         responded_on,
         count(*) as response_count,
-        {{ count_where('is_correct') }} as correct_count,
-        {{ whole_sum('response_time_ms') }} as response_time_total_ms
+        {{ count_where('is_correct') }} as correct_count
     from responses
     group by user_pid, responded_on
 ),
@@ -28,10 +27,9 @@ months as (
     select
         described.user_pid,
         described.responded_on,
-        count(*) as active_day_count_30d,
-        {{ whole_sum('user_days.response_count') }} as response_count_30d,
-        {{ ratio('sum(user_days.correct_count)', 'sum(user_days.response_count)') }} as correct_ratio_30d,
-        {{ ratio('sum(user_days.response_time_total_ms)', 'sum(user_days.response_count)') }} as mean_response_time_30d_ms
+        count(*) as practice_day_count_30d,
+        {{ ratio('sum(user_days.response_count)', 'count(*)') }} as responses_per_day_30d,
+        {{ ratio('sum(user_days.correct_count)', 'sum(user_days.response_count)') }} as overall_correct_ratio_30d
     from described
     inner join user_days
         on described.user_pid = user_days.user_pid
@@ -77,8 +75,8 @@ vectors as (
         {{ end_of_business_day('months.responded_on') }} as feature_at,
 
         ---------- where the student stands
-        overall.theta,
-        overall.standard_error,
+        overall.theta as overall_theta,
+        overall.standard_error as overall_error,
         coalesce(skills.practised_skill_count, 0) as practised_skill_count,
         weakest.skill as weakest_skill,
         weakest.theta as weakest_skill_theta,
@@ -87,10 +85,9 @@ vectors as (
 
         ---------- what next, and at which pace so far
         weakest.theta as suggested_difficulty,
-        months.response_count_30d,
-        months.correct_ratio_30d,
-        months.active_day_count_30d,
-        months.mean_response_time_30d_ms
+        months.practice_day_count_30d,
+        months.responses_per_day_30d,
+        months.overall_correct_ratio_30d
     from months
     left join overall on months.user_pid = overall.user_pid and months.responded_on = overall.estimated_on
     left join skills on months.user_pid = skills.user_pid and months.responded_on = skills.estimated_on
