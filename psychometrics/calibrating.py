@@ -27,7 +27,7 @@ MEASURED = (
 
 @dataclass(frozen=True)
 class Calibration:
-    """Columns, a row an item, in the order of `item`."""
+    """Columns, a row an item, in the order of `item`. `has_converged`: whether its estimation came to rest, where that is known."""
 
     on: date
     item: list[str]
@@ -39,6 +39,7 @@ class Calibration:
     guessing_error: np.ndarray
     difficulty_deviation: np.ndarray
     answers: np.ndarray
+    has_converged: bool = True
 
     @property
     def place(self) -> dict[str, int]:
@@ -67,6 +68,7 @@ def calibration(on: date, answers: Answers, before: Calibration | None) -> Calib
     raw = Calibration(
         on, [name for (name,) in items], *found.parameters,
         found.discrimination_error, found.difficulty_error, found.guessing_error, found.difficulty_deviation, answered.astype(np.int64),
+        found.has_converged,
     )  # fmt: skip
     return _rounded(raw if before is None else _on_scale_of(before, raw))
 
@@ -89,7 +91,7 @@ def _on_scale_of(before: Calibration, raw: Calibration) -> Calibration:
     return Calibration(
         raw.on, raw.item, raw.discrimination / scale.slope, scale.slope * raw.difficulty + scale.shift, raw.guessing,
         raw.discrimination_error / scale.slope, scale.slope * raw.difficulty_error, raw.guessing_error,
-        scale.slope * raw.difficulty_deviation, raw.answers,
+        scale.slope * raw.difficulty_deviation, raw.answers, raw.has_converged,
     )  # fmt: skip
 
 

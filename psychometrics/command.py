@@ -51,6 +51,8 @@ def calibrate(
         f"estimated {done.abilities:,} abilities of {done.days:,} days ({done.kept_days:,} had no new answers); "
         f"made {done.calibrations:,} calibrations of {done.items:,} items"
     )
+    if done.restless:
+        typer.echo(f"warning: {done.restless:,} of them did not come to rest; read their errors as too small", err=True)
     if done.calibrated_on:
         typer.echo(f"newest calibration: {done.calibrated_on}; items that drift by it: {done.drifting:,}")
     if compared:

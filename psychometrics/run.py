@@ -35,6 +35,7 @@ class Done:
     drifting: int = 0
     calibrated_on: date | None = None
     kept_days: int = 0
+    restless: int = 0  # calibrations whose estimation did not come to rest
 
 
 def run(settings: Settings, anew: bool = False, progress: Callable[[int, int, date], None] = lambda *_: None) -> Done:
@@ -71,6 +72,7 @@ class _Work:
         self._made[day.on] = made
         self.done.calibrations += 1
         self.done.items += len(made.item)
+        self.done.restless += not made.has_converged
 
     def _estimate(self, day: Planned) -> None:
         window, users = responses.window(self._warehouse, day.on), responses.users_on(self._warehouse, day.on)
