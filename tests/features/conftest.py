@@ -73,7 +73,12 @@ def some_features(write_features):
         for day in range(3 if skill == "late" else user, 4)
     ]
     paths = [
-        {"user_pid": f"u{user}", "feature_at": FIRST + timedelta(days=day), "overall_theta": day / 8, "weakest_skill": "late" if day else None}
+        {
+            "user_pid": f"u{user}",
+            "feature_at": FIRST + timedelta(days=day),
+            "overall_theta": day / 8,
+            "weakest_skill": "late" if day else None,
+        }
         for user in range(4)
         for day in range(user, 4)
     ]
