@@ -168,9 +168,9 @@ class Registry:
             if prop.get("description"):
                 # What a shared field means in this one dataset may be said more closely; its type and class may not change.
                 field = field.also(description=prop["description"])
-            if options := prop.get("logicalTypeOptions"):
-                # So may its bounds: a mart has a value for 'none of them', which no event may send.
-                field = field.also(minimum=options.get("minimum", field.minimum), maximum=options.get("maximum", field.maximum))
+            # So may its least value: a mart has one for 'none of them', which no event may send.
+            custom = {c["property"]: c["value"] for c in prop.get("customProperties", ())}
+            field = field.also(minimum=custom.get("minimum", field.minimum))
         references = [r["to"] for r in prop.get("relationships", ())]
         return field.also(
             required=bool(prop.get("required")), unique=bool(prop.get("unique")), references=references[0] if references else None
