@@ -23,6 +23,7 @@ from lakehouse.errors import BadInputError
 from lakehouse.places import FEATURES_SCHEMA, Home, feature_file
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files
+from lakehouse.storage.turns import beside
 from lakehouse.storage.warehouse import patiently
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def export(settings: Settings) -> Iterator[tuple[Contract, int, int, datetime | 
     if not path.exists():
         raise BadInputError(f"there is no warehouse at {path}", hint="run `lakehouse model` first")
     files = open_files(settings)
-    with patiently(lambda: duckdb.connect(str(path), read_only=True), path) as warehouse:
+    with beside(settings), patiently(lambda: duckdb.connect(str(path), read_only=True), path) as warehouse:
         warehouse.execute("set TimeZone = 'UTC'")
         for contract in registry().layer("features"):
             started = time.monotonic()

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         24.0, description="How long files that are no part of a table any more are kept for those who still read them."
     )
 
+    outcome_file: Path | None = Field(
+        None, description="Where a command leaves what it did, in numbers, as JSON, for the scheduler that started it; nowhere where unset."
+    )
+
     as_of: date | None = Field(
         None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."
     )

@@ -13,8 +13,10 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contracts import Contract
-from lakehouse.contracts.project import duckdb_columns
-from lakehouse.places import MONITORING_SCHEMA
+from lakehouse.monitoring import record
+from lakehouse.places import Home
+from lakehouse.settings import Settings
+from lakehouse.storage.turns import beside
 from lakehouse.storage.warehouse import patiently
 from quality.gate import Result
 from quality.measures import Measures
@@ -32,26 +34,14 @@ class Run:
     check_stage: str
 
 
-def store(warehouse: Path, contract: Contract, run: Run, results: Sequence[Result], datasets: Sequence[str]) -> None:
+def store(settings: Settings, contract: Contract, run: Run, results: Sequence[Result], datasets: Sequence[str]) -> None:
     """Replace what this run id has said of these datasets. Raises BusyError."""
-    table = f'{MONITORING_SCHEMA}."{contract.table}"'
-    types = duckdb_columns(contract.fields)
+    warehouse = Home(settings.home).warehouse
     warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with patiently(lambda: duckdb.connect(str(warehouse)), warehouse) as db:
-        db.execute("begin")
-        db.execute(f"create schema if not exists {MONITORING_SCHEMA}")
-        db.execute(f"create table if not exists {table} ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
-        for name, kind in types.items():
-            db.execute(f"alter table {table} add column if not exists {name} {kind}")
-        db.execute(
-            f"delete from {table} where check_run_id = ? and check_stage = ? and list_contains(?, checked_dataset)",
-            [run.check_run_id, run.check_stage, list(datasets)],
-        )
-        rows = [asdict(run) | asdict(result) for result in results]
-        marks = ", ".join("?" for _ in types)
-        if rows:
-            db.executemany(f"insert into {table} ({', '.join(types)}) values ({marks})", [[row[name] for name in types] for row in rows])
-        db.execute("commit")
+    rows = [asdict(run) | asdict(result) for result in results]
+    replaced = {"check_run_id": run.check_run_id, "check_stage": run.check_stage, "checked_dataset": list(datasets)}
+    with beside(settings), patiently(lambda: duckdb.connect(str(warehouse)), warehouse) as db:
+        record(db, contract, rows, replaced)
 
 
 def write_metrics(folder: Path, run: Run, results: Sequence[Result], measures: dict[str, Measures]) -> Path:

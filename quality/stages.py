@@ -3,6 +3,7 @@
 settings ─▶ datasets ─▶ Gate.judge ─▶ metrics file ─▶ monitoring.data_quality_checks ─▶ Verdict
 """
 
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from lakehouse.errors import BadInputError, QualityGateError
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables
+from lakehouse.storage.turns import beside
 from lakehouse.storage.warehouse import patiently
 from quality import datasets, measures, results
 from quality.gate import Gate, Result
@@ -54,10 +56,11 @@ def run(run: Run, settings: Settings, only: list[str]) -> Verdict:
     members = datasets.contracts_of(run.check_stage, contracts, only)
     verdict = Verdict(run, [], {})
     progress = Progress(console=Console(stderr=True), transient=True)
-    with progress:
+    with progress, ExitStack() as held:
         task = progress.add_task(f"checking {run.check_stage}", total=len(members))
         gate = Gate()
         try:
+            held.enter_context(beside(settings) if run.check_stage == "curated" else nullcontext())
             for dataset in _open(gate, run.check_stage, settings, members):
                 counted = None
                 if dataset.contract.is_ingested:
@@ -69,7 +72,7 @@ def run(run: Run, settings: Settings, only: list[str]) -> Verdict:
         finally:
             gate.close()
     results.write_metrics(home.logs, run, verdict.results, verdict.measures)
-    results.store(home.warehouse, contracts.get(CHECKS), run, verdict.results, [c.id for c in members])
+    results.store(settings, contracts.get(CHECKS), run, verdict.results, [c.id for c in members])
     return verdict
 
 

@@ -44,6 +44,13 @@ def clean_fields(contract: Contract, words: dict[str, Field]) -> tuple[Field, ..
     return tuple(columns)
 
 
+def clustering(contract: Contract, words: dict[str, Field]) -> tuple[str, ...]:
+    """What readers of a clean table ask for within a day, in the order in which its rows should lie: whose, what, when."""
+    kept = {field.name for field in clean_fields(contract, words)}
+    wanted = ("zone_id", "org_id", "event_type" if contract.event_types else contract.row_key, contract.event_time)
+    return tuple(name for name in wanted if name in kept)
+
+
 def arrow_schema(fields: tuple[Field, ...]) -> pa.Schema:
     return pa.schema([pa.field(f.name, TYPES[f.type].arrow, nullable=not f.required) for f in fields])
 

@@ -1,6 +1,5 @@
 """One build of the warehouse, from its first question to its last word."""
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contracts import Registry, registry
-from lakehouse.errors import BusyError
 from lakehouse.model import builds
 from lakehouse.model.clocks import Clocks, clocks, merge
 from lakehouse.model.publish import publish
 from lakehouse.model.run import Progress, dbt_build
-from lakehouse.places import Home, clean_table
+from lakehouse.places import clean_table
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_tables, open_warehouse
 from lakehouse.storage.protocols import TableStore
+from lakehouse.storage.turns import alone
 from lakehouse.storage.warehouse import patiently
 
 
@@ -45,7 +44,7 @@ def build(settings: Settings, full_refresh: bool = False, select: Sequence[str] 
     Raises CommandFailedError where a model or a test fails, BusyError where another build is running, SettingsError.
     """
     path = open_warehouse(settings)
-    with _alone(Home(settings.home)):
+    with alone(settings):
         return _build(settings, path, full_refresh, select, progress)
 
 
@@ -65,20 +64,6 @@ def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[
         with opened(path) as warehouse:
             builds.built(warehouse, number)
     return Built(wanted, bool(select), warned)
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """The lock goes with the process, however it ends. Raises BusyError."""
-    home.locks.mkdir(parents=True, exist_ok=True)
-    with open(home.locks / "model.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                "another `lakehouse model` is at work", hint="wait until it ends; it sees what was refined before it began"
-            ) from None
-        yield
 
 
 @contextmanager

@@ -16,7 +16,8 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,11 +30,12 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from lakehouse.errors import ContractError
-from lakehouse.storage import delta_compaction
+from lakehouse.storage import delta_compaction, delta_settling
 from lakehouse.storage.delta_files import batch_properties, delta_schema, measured, parquet, seen_properties, statistics
 from lakehouse.storage.durable import make_folder
 from lakehouse.storage.local import LocalFiles
-from lakehouse.storage.protocols import Files
+from lakehouse.storage.protocols import Files, Settled
+from lakehouse.storage.tiers import Tier
 
 _PARTITION = "dt"
 _MOST_ROWS = 100_000
@@ -192,15 +194,47 @@ class DeltaTables:
                 merged += delta_compaction.commit(
                     delta, AddAction(path, len(data), values, _now_ms(), False, statistics(rows)), paths, values
                 )
-        with self._alone(table):
-            delta = self._open(table)
-            delta.vacuum(math.ceil(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
-            delta.update_incremental()
-            delta.create_checkpoint()
-            delta.cleanup_metadata()
+        self._tidy(table, keep_hours)
         return merged
 
+    def settle(self, table: str, order: Sequence[str], tiers: Sequence[Tier], today: date, keep_hours: float) -> list[Settled]:
+        """The files are read and written without holding anybody up; only the commit is made alone."""
+        delta = self._open(table)
+        if delta is None:
+            return []
+        before, written = delta_settling.live_files(delta), defaultdict(set)
+        for day, tier, paths in delta_settling.chosen(before, order, tiers, today):
+            rows = delta_compaction.read_together([f"{self._uri(table)}/{path}" for path in paths])
+            path, values = delta_settling.name_of(day, paths, order, tier), {_PARTITION: day.isoformat()}
+            rows, data = delta_settling.settled(rows, order, tier, f"{table}/{path}")
+            self._files.put(f"{table}/{path}", data)
+            with self._alone(table):
+                delta = self._open(table)
+                new = AddAction(path, len(data), values, _now_ms(), False, statistics(rows))
+                if delta_compaction.commit(delta, new, paths, values):
+                    written[tier].add(day)
+        freed = self._tidy(table, keep_hours)
+        return delta_settling.figures(before, delta_settling.live_files(self._open(table)), tiers, today, written, freed)
+
     # ------------------------------------------------------------------ inside
+
+    def _tidy(self, table: str, keep_hours: float) -> int:
+        """Free the files that are no part of the table any more, and the log that a checkpoint stands for; returns how many
+        files that were. A table in which nothing happened since keeps every byte."""
+        with self._alone(table):
+            delta = self._open(table)
+            freed = delta.vacuum(math.ceil(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
+            delta.update_incremental()
+            if self._checkpointed(table) < delta.version():
+                delta.create_checkpoint()
+            delta.cleanup_metadata()
+            return len(freed)
+
+    def _checkpointed(self, table: str) -> int:
+        try:
+            return json.loads(self._files.get(f"{table}/_delta_log/_last_checkpoint"))["version"]
+        except FileNotFoundError:
+            return -1
 
     def _without(self, table: str, delta: DeltaTable, rows: pa.Table, key: str) -> tuple[list[RemoveAction], list[pa.Table]]:
         """The files that have a key of `rows` (or are one of too many small ones), and what else they hold."""

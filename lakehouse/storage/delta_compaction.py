@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
-_SMALL_BYTES = 8 * 1024 * 1024
+SMALL_BYTES = 8 * 1024 * 1024
 _TOGETHER_BYTES = 32 * 1024 * 1024  # what is merged at once is held in memory, and takes several times as much there
 
 
@@ -25,24 +25,25 @@ def chosen(delta: DeltaTable, least_files: int, closed_before: date) -> Iterator
     days = live["partition.dt"].to_pylist() if "partition.dt" in live.column_names else [None] * live.num_rows
     small = defaultdict(list)
     for path, size, day in zip(live["path"].to_pylist(), live["size_bytes"].to_pylist(), days):
-        if size < _SMALL_BYTES:
+        if size < SMALL_BYTES:
             small[day].append((path, size))
     for day in sorted(small, key=str):
         is_closed = day is not None and day < closed_before
         if len(small[day]) >= (2 if is_closed else max(2, least_files)):
-            for paths in _bites(sorted(small[day])):
+            for paths in bites(sorted(small[day])):
                 yield None if day is None else day.isoformat(), paths
 
 
-def _bites(files: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+def bites(files: Sequence[tuple[str, int]], least: int = 2) -> Iterator[list[str]]:
+    """As many as are held in memory together; less than `least` is not worth it."""
     bite, weight = [], 0
     for path, size in files:
-        if weight + size > _TOGETHER_BYTES:
+        if bite and weight + size > _TOGETHER_BYTES:
             yield bite
             bite, weight = [], 0
         bite.append(path)
         weight += size
-    if len(bite) > 1:
+    if len(bite) >= least:
         yield bite
 
 

@@ -16,9 +16,9 @@ _EPOCH = datetime(1970, 1, 1)
 _ALL_DIFFERENT = ("event_id", "event_key")  # no two rows share one: a dictionary of them would cost time and room
 
 
-def parquet(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd", use_dictionary=[name for name in rows.column_names if name not in _ALL_DIFFERENT])
+def parquet(rows: pa.Table, zstd_level: int | None = None) -> bytes:
+    sink, repeated = pa.BufferOutputStream(), [name for name in rows.column_names if name not in _ALL_DIFFERENT]
+    pq.write_table(rows, sink, compression="zstd", compression_level=zstd_level, use_dictionary=repeated)
     return sink.getvalue().to_pybytes()
 
 

@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.errors import ContractError
-from lakehouse.storage.protocols import Message, SubjectKey
+from lakehouse.storage.protocols import Message, Settled, SubjectKey
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
+from lakehouse.storage.tiers import Tier
 
 
 @dataclass
@@ -217,6 +218,10 @@ class MemoryTables:
     def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
         """Here are no files that could be small."""
         return 0
+
+    def settle(self, table: str, order: Sequence[str], tiers: Sequence[Tier], today: date, keep_hours: float) -> list[Settled]:
+        """Nor any that could be written better."""
+        return []
 
     def days_changed_since(self, table: str, version: int) -> set[date]:
         return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows) | commit.emptied}

@@ -11,6 +11,8 @@ from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
+from lakehouse.storage.tiers import Tier
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -126,6 +128,26 @@ class TableStore(Protocol):
     def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
         """Merge small files: those of a day before `closed_before` always, else where there are `least_files`. Free what
         has been no part of the table for so long. Rows, and days_changed_since(), stay. Returns how many were merged."""
+
+    def settle(self, table: str, order: Sequence[str], tiers: Sequence[Tier], today: date, keep_hours: float) -> list["Settled"]:
+        """Write the days before `today` anew where they are not yet sorted by `order` and kept as their tier says; free as
+        compact() does. Rows, and days_changed_since(), stay; a second time changes nothing. Raises CorruptError rather than
+        lose a row. Returns figures of each tier that has files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One tier of a table before and after settle(). `days`: those written anew; `files_freed`: of the whole table."""
+
+    tier: str
+    days: int
+    files_before: int
+    files_after: int
+    bytes_before: int
+    bytes_after: int
+    rows_before: int
+    rows_after: int
+    files_freed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Kill -9 of compact at any moment: readers see every row once, then and after the next compact.
+"""Kill -9 of compact or optimize at any moment: readers see every row once, then and after the next one.
 
 a lake of many small files ─▶ compact, killed ─▶ the same rows ─▶ compact ─▶ the same rows, in fewer files
 """
@@ -24,12 +24,14 @@ from tests.live.processes import LAKEHOUSE
 pytestmark = pytest.mark.slow(60)
 
 
-def _compact(home: Path, kill_after_s: float | None = None) -> float:
+COMPACT = ("compact", "--least-files", "2")
+OPTIMIZE = ("optimize", "--as-of", "2035-01-01")  # every day is closed, and cold
+
+
+def _compact(home: Path, command: tuple[str, ...], kill_after_s: float | None = None) -> float:
     """Seconds that it took."""
     began = time.monotonic()
-    process = subprocess.Popen(
-        [LAKEHOUSE, "compact", "--least-files", "2"], env=child_environment(LAKEHOUSE_HOME=str(home)), stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([LAKEHOUSE, *command], env=child_environment(LAKEHOUSE_HOME=str(home)), stdout=subprocess.DEVNULL)
     try:
         process.wait(kill_after_s)
     except subprocess.TimeoutExpired:
@@ -47,25 +49,26 @@ def _files(home: Path) -> int:
 
 
 @pytest.mark.long  # `make faults` runs it; a lake of many small files takes a while to make
-def test_compact_killed_at_any_moment(tmp_path: Path, fault, rounds: int) -> None:
+@pytest.mark.parametrize("command", [COMPACT, OPTIMIZE], ids=lambda command: command[0])
+def test_compact_killed_at_any_moment(tmp_path: Path, fault, rounds: int, command: tuple[str, ...]) -> None:
     base, random = tmp_path / "base", Random(9)
     _publish(base)
     dying.run("ingest", base)
     expected, before = outcome(base), _files(base)
     shutil.copytree(base, tmp_path / "quiet")
-    took_s = _compact(tmp_path / "quiet")
+    took_s = _compact(tmp_path / "quiet", command)
     assert _files(tmp_path / "quiet") < before
     lost = doubled = 0
     for number in range(rounds):
         home = tmp_path / str(number)
         shutil.copytree(base, home)
-        _compact(home, random.uniform(0.2, 1.0) * took_s)
+        _compact(home, command, random.uniform(0.2, 1.0) * took_s)
         after_kill = outcome(home)
-        _compact(home)
+        _compact(home, command)
         assert _files(home) < before
         for found in (after_kill, outcome(home)):
             lost += (_ids(expected) - _ids(found)).total()
             doubled += (_ids(found) - _ids(expected)).total()
             assert found.clean == expected.clean
         shutil.rmtree(home)
-    fault("kill -9 of compact", rounds=rounds, sent=rounds * _ids(expected).total(), lost=lost, doubled=doubled)
+    fault(f"kill -9 of {command[0]}", rounds=rounds, sent=rounds * _ids(expected).total(), lost=lost, doubled=doubled)
