@@ -16,6 +16,7 @@ import typer
 from beam_pipelines.counts import Counts, add, total
 from lakehouse.contracts import registry
 from lakehouse.errors import require
+from lakehouse.outcome import tell
 from lakehouse.settings import settings
 
 _FOLLOW_WAIT_S = 1.0
@@ -168,6 +169,7 @@ def _progress(doing: str):
 
 def _report(done: str, totals: Counts, names: Sequence[str], as_json: bool) -> None:
     said = {contract: {name: counts.get(name, 0) for name in names} | _drift(counts) for contract, counts in totals.items() if counts}
+    tell(rows=sum(counts[names[0]] for counts in said.values()))
     if as_json:
         typer.echo(json.dumps({done: said}))
         return

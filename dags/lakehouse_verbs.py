@@ -5,24 +5,24 @@
                          lakehouse://raw   lakehouse://clean                                                ▼ lakehouse://curated
     feature_serving:                                                                                      serve ─▶ lakehouse://features
 
-A task runs the same `lakehouse` command that a person or CI would run, from the project's folder, with the environment
-that Airflow was given. What a DAG is chained by is an Asset, and an Asset of a zone is published by the check that
-guards it: nobody downstream ever starts from data that no gate has passed.
+A task runs the same `lakehouse` command that a person or CI would run (lakehouse_command.py), from the project's folder, with
+the environment that Airflow was given. What a DAG is chained by is an Asset, and an Asset of a zone is published by the check
+that guards it: nobody downstream ever starts from data that no gate has passed. What a DAG promises stands in slos.yaml.
 """
 
 import shlex
-import sys
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, Asset, CronTriggerTimetable
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, DeadlineAlert, DeadlineReference, SyncCallback
+from lakehouse_command import LakehouseCommand
 
-from lakehouse.errors import final_exit_codes
+from lakehouse.alerting.callbacks import deadline_missed, run_timed_out, task_failed
+from lakehouse.alerting.slos import slo_of
 
-PROJECT = Path(__file__).resolve().parent.parent
-LAKEHOUSE = Path(sys.executable).with_name("lakehouse")
+SLOS = Path(__file__).with_name("slos.yaml")
 
 RAW = Asset(name="raw", uri="lakehouse://raw", group="lakehouse")
 CLEAN = Asset(name="clean", uri="lakehouse://clean", group="lakehouse")
@@ -30,45 +30,49 @@ CURATED = Asset(name="curated", uri="lakehouse://curated", group="lakehouse")
 FEATURES = Asset(name="features", uri="lakehouse://features", group="lakehouse")
 
 
-class LakehouseCommand(BashOperator):
-    """Runs one `lakehouse` command; its output is the task's log, its exit code the task's fate.
+@dataclass(frozen=True)
+class Part:
+    """A part of the platform that is built more often than the whole: its models, as dbt selects them, and its datasets."""
 
-    0 succeeds. A code that says a retry would only give the same answer (a closed quality gate, a broken contract, a
-    wrong setting …) fails at once. Any other code fails, and is tried again as the house style says.
-    """
+    name: str
+    models: tuple[str, ...]
+    clean: tuple[str, ...]
+    curated: tuple[str, ...]
+    asset: Asset
 
-    ui_color = "#e6f0f4"
 
-    def __init__(self, *, command: tuple[str, ...], **settings) -> None:
-        self.command = command
-        super().__init__(bash_command=shlex.join([str(LAKEHOUSE), *command]), cwd=str(PROJECT), **settings)
-
-    def execute(self, context) -> None:
-        # Without a shell: a signal's exit code stays what it was, and on_kill() reaches the command itself.
-        result = self.subprocess_hook.run_command(shlex.split(self.bash_command), env=self.get_env(context), cwd=self.cwd)
-        if result.exit_code == 0:
-            return
-        said = f"`lakehouse {shlex.join(self.command)}` ended with exit code {result.exit_code}"
-        if result.exit_code in final_exit_codes():
-            raise AirflowFailException(f"{said} (a retry would give the same answer)")
-        raise AirflowException(said)
+KZONE = Part(
+    name="kzone",
+    models=("+marts.kzone",),
+    clean=("kzone.voice.events", "kzone.motion.events"),
+    curated=("mart_kzone_voice", "mart_kzone_motion"),
+    asset=Asset(name="curated_kzone", uri="lakehouse://curated/kzone", group="lakehouse"),
+)
 
 
 def house_dag(dag_id: str, *, doc: str, tags: list[str], **settings) -> DAG:
-    """A DAG in the house style: one owner, two retries with back-off, one run at a time, no catching up. `settings`: its schedule …"""
+    """A DAG in the house style: one owner, two retries with back-off, one run at a time, no catching up, and a promise whose
+    breach is told. `settings`: its schedule …"""
+    slo = slo_of(dag_id, SLOS)
+    due, ends = (int(span.total_seconds() // 60) for span in (slo.due, slo.ends))
+    missed = SyncCallback(deadline_missed, {"severity": slo.severity, "promise": slo.promise, "due_minutes": due})
     return DAG(
         dag_id,
-        doc_md=doc,
+        doc_md=f"{doc}\n\n**Promise:** {slo.promise}. Due {due} minutes after it is queued, ended after {ends}; *{slo.severity}*.",
         tags=["lakehouse", *tags],
         catchup=False,
-        max_active_runs=1,  # the warehouse has one writer
+        max_active_runs=1,
+        dagrun_timeout=slo.ends,
+        deadline=DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, slo.due, missed, name=f"{dag_id} is due"),
+        on_failure_callback=partial(run_timed_out, severity=slo.severity, ends_minutes=ends),
         default_args={
             "owner": "data-platform",
             "retries": 2,
             "retry_delay": timedelta(seconds=30),
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=10),
-            "execution_timeout": timedelta(hours=2),
+            "execution_timeout": slo.ends,
+            "on_failure_callback": partial(task_failed, severity=slo.severity),
         },
         **settings,
     )
@@ -97,20 +101,29 @@ def refine() -> LakehouseCommand:
     return _verb("refine", "refine", does="Types, deduplicates and pseudonymises raw batches into the clean tables.")
 
 
-def check(stage: str) -> LakehouseCommand:
-    """The gate of a zone: 'clean' or 'curated'. Exit code 20 stops what follows, and is not tried again."""
+def check(stage: str, of: Part | None = None) -> LakehouseCommand:
+    """The gate of a zone, 'clean' or 'curated', or of a part of it. Exit code 20 stops what follows, and is not tried again."""
+    datasets = () if of is None else getattr(of, stage)
+    publishes = {"clean": CLEAN, "curated": CURATED}[stage] if of is None else of.asset if stage == "curated" else None
     return _verb(
         f"check_{stage}",
         "check",
         stage,
+        *(word for name in datasets for word in ("--dataset", name)),
         does=f"Holds the {stage} zone to its contracts; results land in monitoring.data_quality_checks.",
-        outlets=[{"clean": CLEAN, "curated": CURATED}[stage]],
+        outlets=[publishes] if publishes else [],
     )
 
 
-def model() -> LakehouseCommand:
+def model(of: Part | None = None) -> LakehouseCommand:
     """Its outcome is no Asset yet: `check("curated")` publishes the curated zone."""
-    return _verb("model", "model", does="Builds facts, dimensions, marts and features with dbt.")
+    selected = () if of is None else of.models
+    return _verb(
+        "model",
+        "model",
+        *(w for name in selected for w in ("--select", name)),
+        does="Builds facts, dimensions, marts and features with dbt.",
+    )
 
 
 def calibrate() -> LakehouseCommand:
@@ -130,6 +143,12 @@ def serve() -> LakehouseCommand:
 
 def compact() -> LakehouseCommand:
     return _verb("compact", "compact", does="Merges the small files of the clean tables, and forgets event ids that raw no longer holds.")
+
+
+def optimize() -> LakehouseCommand:
+    return _verb(
+        "optimize", "optimize", does="Lays clean tables and the warehouse out anew; figures land in monitoring.storage_optimizations."
+    )
 
 
 def check_media() -> LakehouseCommand:

@@ -23,13 +23,16 @@ def serve() -> None:
     from rich.table import Table
 
     from feature_repo import serving
+    from lakehouse.outcome import tell
     from lakehouse.settings import settings
 
     table = Table("view", "rows", "online", "newest (UTC)", "export", "load", title="features")
     for column in table.columns:
         column.no_wrap = True
     with Console(stderr=True).status("") as status:
-        for done in serving.serve(settings(), lambda step: status.update(step)):
+        served = serving.serve(settings(), lambda step: status.update(step))
+        tell(rows=sum(done.rows for done in served))
+        for done in served:
             newest = f"{done.newest:%Y-%m-%d %H:%M}" if done.newest else "empty"
             table.add_row(
                 done.view, f"{done.rows:,}", f"{done.entities:,}", newest, f"{done.export_s:.1f} s", f"{done.materialise_s:.1f} s"

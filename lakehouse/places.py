@@ -15,6 +15,8 @@
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
     <home>/lake/platform/audit/                   a line a look at somebody's data
+    <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
+    <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
     <home>/lake/features/<table>/                 Parquet for Feast
     <home>/redis                                  live aggregates of the local profile
@@ -139,6 +141,15 @@ def audit_record(name: str) -> str:
     return f"platform/audit/{name}.json"
 
 
+def pipeline_runs_dir() -> str:
+    return "platform/pipeline_runs"
+
+
+def pipeline_run(day: date, name: str) -> str:
+    """`day`: on which it began, in UTC."""
+    return f"{pipeline_runs_dir()}/dt={day.isoformat()}/{name}.json"
+
+
 def feature_dir(table: str) -> str:
     return f"features/{table}"
 
@@ -227,6 +238,10 @@ class Home:
     @property
     def airflow(self) -> Path:
         return self.root / "airflow"
+
+    @property
+    def lineage(self) -> Path:
+        return self.root / "lineage"
 
     @property
     def logs(self) -> Path:

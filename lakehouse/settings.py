@@ -109,6 +109,16 @@ class Settings(BaseSettings):
         24.0, description="How long files that are no part of a table any more are kept for those who still read them."
     )
 
+    slack_webhook_url: SecretStr | None = Field(None, description="Slack's incoming webhook for alerts; without it they are only logged.")
+    pagerduty_routing_key: SecretStr | None = Field(
+        None, description="Integration key of PagerDuty's Events API v2, for critical alerts; without it they are only logged."
+    )
+    pagerduty_url: str = Field("https://events.pagerduty.com/v2/enqueue", description="Where critical alerts go, with that key.")
+    alert_timeout_seconds: float = Field(5.0, gt=0, description="How long an alert waits for its receiver; it is tried twice.")
+    docs_url: str | None = Field(None, description="Where docs/ can be read, for links in alerts; its path in the repository where unset.")
+    lineage_url: str | None = Field(
+        None, description="OpenLineage endpoint, such as http://marquez:5000; where unset, events go to files in lineage/ of the lake's home."
+    )
     outcome_file: Path | None = Field(
         None, description="Where a command leaves what it did, in numbers, as JSON, for the scheduler that started it; nowhere where unset."
     )

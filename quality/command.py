@@ -33,6 +33,7 @@ def check(
     Example: `lakehouse check clean --as-of 2027-03-01`
     """
     from lakehouse.business_day import last_complete_day
+    from lakehouse.outcome import tell
     from lakehouse.settings import settings
     from quality import report, stages
     from quality.results import Run
@@ -41,5 +42,6 @@ def check(
     day: date = as_of.date() if as_of else settings().as_of or last_complete_day(now)
     run = Run(run_id or f"{stage.value}-{now:%Y%m%dT%H%M%S.%fZ}", now, day, stage.value)
     verdict = stages.run(run, settings(), dataset or [])
+    tell(rows=sum(max((r.rows_checked or 0 for r in verdict.of(name)), default=0) for name in {r.checked_dataset for r in verdict.results}))
     report.show(verdict, verbose)
     verdict.raise_if_closed()

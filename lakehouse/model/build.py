@@ -3,19 +3,21 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
+from lakehouse import pipeline_runs
 from lakehouse.contracts import Registry, registry
-from lakehouse.model import builds
+from lakehouse.errors import CommandFailedError
+from lakehouse.model import builds, runs
 from lakehouse.model.clocks import Clocks, clocks, merge
 from lakehouse.model.publish import publish
 from lakehouse.model.run import Progress, dbt_build
 from lakehouse.places import clean_table
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_tables, open_warehouse
+from lakehouse.storage.open import open_files, open_tables, open_warehouse
 from lakehouse.storage.protocols import TableStore
 from lakehouse.storage.turns import alone
 from lakehouse.storage.warehouse import patiently
@@ -23,11 +25,13 @@ from lakehouse.storage.warehouse import patiently
 
 @dataclass(frozen=True)
 class Built:
-    """What a build replaced; `clocks` is None where it was everything. `warned`: tests that have something to say."""
+    """What a build replaced; `clocks` is None where it was everything. `warned`: tests that have something to say. `stored`: the
+    rows that the built tables have."""
 
     clocks: Clocks | None
     is_partial: bool
     warned: list[str]
+    stored: int
 
     def sentence(self) -> str:
         if self.is_partial:
@@ -55,15 +59,23 @@ def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[
         # Versions before files: rows that come in between are seen now and replaced once more, rather than missed.
         versions = _versions(contracts, tables)
         publish(warehouse, contracts, tables)
+        pipeline_runs.publish(warehouse, open_files(settings), datetime.now(UTC).date())
         wanted = None
         if not full_refresh and past.versions is not None:
             wanted = merge(past.undone, clocks(warehouse, contracts, _changed(contracts, tables, past.versions)))
         number = builds.plan(warehouse, versions, wanted)
-    warned = dbt_build(settings, number, full_refresh, select, progress)
-    if not select:
+    target = path.parent.absolute() / "dbt" / "target"
+    try:
+        warned = dbt_build(settings, number, full_refresh, select, progress)
+    except CommandFailedError:
         with opened(path) as warehouse:
+            runs.keep(warehouse, target)
+        raise
+    with opened(path) as warehouse:
+        stored = runs.keep(warehouse, target)
+        if not select:
             builds.built(warehouse, number)
-    return Built(wanted, bool(select), warned)
+    return Built(wanted, bool(select), warned, stored)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ def model(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from lakehouse.model.build import build
+    from lakehouse.outcome import tell
     from lakehouse.settings import settings
 
     errors = Console(stderr=True)
@@ -46,6 +47,7 @@ def model(
             bar.update(task, completed=done, total=total, description=node)
 
         done = build(settings(), full_refresh=full_refresh, select=tuple(select or ()), progress=progress)
+    tell(rows=done.stored)
     errors.print(done.sentence())
     for name in done.warned:
         errors.print(f"[yellow]warning[/] {name}: dbt_project/tests/{name}.sql says what it means")

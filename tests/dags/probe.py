@@ -15,6 +15,10 @@ def _refuse(self, address):
     raise OSError(f"a DAG file asked for the network: {address}")
 
 
+def _called(callbacks) -> list[str]:
+    return [one.func.__name__ for one in (callbacks if isinstance(callbacks, list | tuple) else [callbacks])]
+
+
 def _describe(dag) -> dict:
     when = dag.timetable
     waits_for = getattr(when, "asset_condition", None)
@@ -24,6 +28,10 @@ def _describe(dag) -> dict:
         "makes_up_for_s": when.run_immediately.total_seconds() if hasattr(when, "run_immediately") else None,
         "starts_by": [asset.name for asset in waits_for.objects] if waits_for else [],
         "catchup": dag.catchup,
+        "due_s": [alert.interval.total_seconds() for alert in dag.deadline or []],
+        "told_when_late": [alert.callback.path for alert in dag.deadline or []],
+        "ends_s": dag.dagrun_timeout.total_seconds(),
+        "told_when_stuck": _called(dag.on_failure_callback),
         "is_paused_upon_creation": bool(dag.is_paused_upon_creation),
         "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),
@@ -40,6 +48,7 @@ def _describe(dag) -> dict:
                 "retries": task.retries,
                 "retry_delay_s": task.retry_delay.total_seconds(),
                 "backs_off": bool(task.retry_exponential_backoff),
+                "told_when_failed": _called(task.on_failure_callback),
                 "doc": task.doc_md,
             }
             for task in dag.tasks

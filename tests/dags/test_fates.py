@@ -33,9 +33,14 @@ FATES = {
 
 
 @pytest.fixture(scope="module")
-def fates(airflow_environment, root_of_dags: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lake")
+
+
+@pytest.fixture(scope="module")
+def fates(airflow_environment, root_of_dags: Path, lake: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
     command = [sys.executable, str(Path(__file__).with_name("fates.py")), str(root_of_dags), *map(str, FATES)]
-    environment = airflow_environment(tmp_path_factory.mktemp("airflow"))
+    environment = airflow_environment(tmp_path_factory.mktemp("airflow"), LAKEHOUSE_HOME=str(lake))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return {int(code): fate for code, fate in json.loads(done.stdout.splitlines()[-1]).items()}
@@ -49,3 +54,10 @@ def test_the_table_above_knows_every_code() -> None:
     codes = {kind.exit_code for kind in LakehouseError.__subclasses__()}
     assert codes <= set(FATES)
     assert final_exit_codes() == {code for code, fate in FATES.items() if fate == AT_ONCE}
+
+
+def test_every_run_is_recorded_with_how_it_ended(fates: dict[int, str], lake: Path) -> None:
+    found = [json.loads(file.read_text()) for file in (lake / "lake" / "platform" / "pipeline_runs").rglob("*.json")]
+    states = {run["exit_code"]: run["run_state"] for run in found}
+    expected = {"success": "success", AT_ONCE: "failed", AGAIN: "up_for_retry"}
+    assert states == {code: expected[fate] for code, fate in FATES.items()}

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from lakehouse.alerting.slos import slo_of, slos
 from lakehouse.cli import app
+from lakehouse.errors import SettingsError
 
+HELPERS = {"lakehouse_verbs", "lakehouse_command"}
 FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 
 
@@ -19,7 +22,7 @@ def tasks(dags: dict) -> list[tuple[str, dict]]:
 
 def test_every_file_is_read_without_an_error_and_without_the_network(seen: dict) -> None:
     assert seen["import_errors"] == {}
-    assert set(seen["dags"]) == {file.stem for file in FILES} - {"lakehouse_verbs"}, "one DAG a file, named after it"
+    assert set(seen["dags"]) == {file.stem for file in FILES} - HELPERS, "one DAG a file, named after it"
 
 
 def test_a_dag_that_asks_for_the_network_while_it_is_read_would_be_found(read_dags, tmp_path: Path) -> None:
@@ -63,6 +66,8 @@ def test_only_a_gate_publishes_a_zone_that_others_read(dags: dict) -> None:
         "daily_exam_processing.check_clean": ["clean"],
         "daily_exam_processing.check_curated": ["curated"],
         "feature_serving.serve": ["features"],
+        "hourly_kzone_aggregation.check_curated": ["curated_kzone"],
+        "hourly_kzone_aggregation.land": ["raw"],
     }
 
 
@@ -72,6 +77,7 @@ def test_housekeeping_runs_by_the_clock_in_seoul(dags: dict) -> None:
         "hourly_compaction": ("20 * * * *", "Asia/Seoul"),
         "daily_media_check": ("0 6 * * *", "Asia/Seoul"),
         "daily_source_partitions": ("0 2 * * *", "Asia/Seoul"),
+        "monthly_warehouse_optimization": ("0 7 1 * *", "Asia/Seoul"),
     }
     paused = [dag_id for dag_id, dag in dags.items() if dag["is_paused_upon_creation"]]
     assert paused == ["daily_source_partitions"], "where nobody served a source it could only fail"
@@ -86,6 +92,42 @@ def test_every_task_keeps_the_house_style(dags: dict) -> None:
     for dag_id, dag in dags.items():
         assert "lakehouse" in dag["tags"] and dag["doc"], dag_id
         assert dag["max_active_runs"] == 1 and dag["catchup"] is False, dag_id
+
+
+def test_the_hour_builds_and_checks_what_is_k_zones_alone(dags: dict) -> None:
+    hour = dags["hourly_kzone_aggregation"]
+    assert (hour["cron"], list(hour["tasks"])) == ("40 * * * *", ["land", "refine", "check_clean", "model", "check_curated"])
+    assert hour["tasks"]["model"]["command"] == ["model", "--select", "+marts.kzone"]
+    words = " ".join(hour["tasks"]["check_clean"]["command"] + hour["tasks"]["check_curated"]["command"])
+    assert words.count("--dataset") == 4 and "exam" not in words
+
+
+def test_no_two_dags_begin_at_the_same_minute(dags: dict) -> None:
+    begun = [" ".join(dag["cron"].split()[:2]) for dag in dags.values() if dag["cron"]]
+    minutes_of_hourly = {when.split()[0] for when in begun if when.endswith("*")}
+    assert len(set(begun)) == len(begun) and not minutes_of_hourly & {when.split()[0] for when in begun if not when.endswith("*")}
+
+
+def test_every_dag_keeps_a_promise_and_somebody_is_told_when_it_does_not(dags: dict, root_of_dags: Path) -> None:
+    promised = slos(root_of_dags / "slos.yaml")
+    assert promised.keys() == dags.keys()
+    for dag_id, slo in promised.items():
+        dag = dags[dag_id]
+        assert (dag["due_s"], dag["ends_s"]) == ([slo.due.total_seconds()], slo.ends.total_seconds()), dag_id
+        assert dag["told_when_late"] == ["lakehouse.alerting.callbacks.deadline_missed"], dag_id
+        assert dag["told_when_stuck"] == ["run_timed_out"] and slo.promise in dag["doc"], dag_id
+    assert {task["told_when_failed"][0] for _, task in tasks(dags)} == {"task_failed"}
+
+
+def test_a_line_of_the_promises_that_is_wrong_is_named(tmp_path: Path) -> None:
+    table = tmp_path / "slos.yaml"
+    for line in ("{promise: x, due_minutes: 5, severity: warning}", "{promise: x, due_minutes: 9, ends_minutes: 5, severity: warning}"):
+        table.write_text(f"some_dag: {line}")
+        with pytest.raises(SettingsError, match="some_dag"):
+            slos(table)
+    table.write_text("other: {promise: x, due_minutes: 5, ends_minutes: 9, severity: warning}")
+    with pytest.raises(SettingsError, match="some_dag promises nothing"):
+        slo_of("some_dag", table)
 
 
 def test_every_task_is_a_command_that_the_command_line_accepts(dags: dict) -> None:
@@ -103,7 +145,7 @@ def test_every_task_is_a_command_that_the_command_line_accepts(dags: dict) -> No
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_dags_import_airflow_and_lakehouse_only(file: Path) -> None:
-    allowed = {"airflow", "lakehouse", "lakehouse_verbs"} | set(sys.stdlib_module_names)
+    allowed = {"airflow", "lakehouse", *HELPERS} | set(sys.stdlib_module_names)
     for node in ast.walk(ast.parse(file.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []

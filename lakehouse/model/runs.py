@@ -1,0 +1,44 @@
+"""What every node of a build came to: dbt's run_results.json as rows of monitoring.model_runs.
+
+run_results.json ─▶ status, seconds ┐
+duckdb_tables()  ─▶ rows            ┴▶ monitoring.model_runs
+"""
+
+import json
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.contracts import registry
+from lakehouse.monitoring import record
+
+RUNS = "monitoring.model_runs"
+_STATES = {"success": "success", "pass": "success", "warn": "warned", "skipped": "skipped", "no-op": "skipped"}
+
+
+def keep(warehouse: duckdb.DuckDBPyConnection, target: Path) -> int:
+    """Answer the rows of all tables that were built; nothing is kept where dbt did not come so far as to say anything."""
+    try:
+        said = json.loads((target / "run_results.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return 0
+    sizes = dict(warehouse.execute("select table_name, estimated_size from duckdb_tables() where not internal").fetchall())
+    invocation = {"model_invocation_id": said["metadata"]["invocation_id"]}
+    rows = [invocation | _row(result, sizes) for result in said["results"]]
+    record(warehouse, registry().get(RUNS), rows, invocation)
+    return sum(row["rows_stored"] or 0 for row in rows)
+
+
+def _row(result: dict, sizes: dict[str, int]) -> dict[str, object]:
+    kind, _, name = result["unique_id"].split(".")[:3]
+    execute = next((part for part in result["timing"] if part["name"] == "execute"), {})
+    state = _STATES.get(result["status"], "failed")
+    return {
+        "node_name": name,
+        "node_type": kind,
+        "run_state": state,
+        "run_started_at": execute.get("started_at"),
+        "run_ended_at": execute.get("completed_at"),
+        "run_duration_ms": int(result["execution_time"] * 1000),
+        "rows_stored": sizes.get(name) if kind in ("model", "seed") and state == "success" else None,
+    }
