@@ -48,6 +48,22 @@ class LakehouseCommand(BashOperator):
         failure.exit_code = exit_code  # for the alert
         raise failure
 
+    def get_openlineage_facets_on_start(self):
+        """What the command reads and writes, for Airflow's OpenLineage provider."""
+        from airflow.providers.openlineage.extractors import OperatorLineage
+        from openlineage.client.event_v2 import Dataset
+
+        from lakehouse.contracts import registry
+        from lakehouse.lineage import NAMESPACE
+        from lakehouse.lineage.datasets import flow
+
+        found = flow(self.command, registry())
+        reads, writes = ([Dataset(NAMESPACE, name) for name in names] for names in (found.reads, found.writes))
+        return OperatorLineage(inputs=reads, outputs=writes)
+
+    def get_openlineage_facets_on_complete(self, _task_instance):
+        return self.get_openlineage_facets_on_start()
+
     def _run(self, context) -> tuple[int, int | None]:
         """Exit code, and the rows that it counted. Without a shell: a signal's exit code stays what it was, and on_kill()
         reaches the command itself."""
@@ -56,7 +72,7 @@ class LakehouseCommand(BashOperator):
         deadline = time.monotonic() + TURN_WAIT_S
         with tempfile.TemporaryDirectory() as folder:
             outcome = Path(folder) / "outcome.json"
-            env = self.get_env(context) | {"LAKEHOUSE_OUTCOME_FILE": str(outcome)}
+            env = self.get_env(context) | {"LAKEHOUSE_OUTCOME_FILE": str(outcome), "LAKEHOUSE_LINEAGE_PARENT": _lineage_parent(context)}
             while True:
                 result = self.subprocess_hook.run_command(shlex.split(self.bash_command), env=env, cwd=self.cwd)
                 exit_code = result.exit_code if result.exit_code >= 0 else 128 - result.exit_code  # by a signal, as a shell says it
@@ -64,6 +80,14 @@ class LakehouseCommand(BashOperator):
                     return exit_code, told(outcome).get("rows")
                 self.log.info("it is somebody else's turn; asked again in %d s", TURN_ASKED_S)
                 time.sleep(TURN_ASKED_S)
+
+
+def _lineage_parent(context) -> str:
+    """This run of this task, as lineage names it. Nothing where nobody keeps lineage."""
+    from airflow.providers.openlineage.conf import is_disabled
+    from airflow.providers.openlineage.plugins.macros import lineage_parent_id
+
+    return "" if is_disabled() else lineage_parent_id(context["ti"])
 
 
 def _leave_a_record(context, began: datetime, exit_code: int | None, rows: int | None) -> None:

@@ -117,7 +117,11 @@ class Settings(BaseSettings):
     alert_timeout_seconds: float = Field(5.0, gt=0, description="How long an alert waits for its receiver; it is tried twice.")
     docs_url: str | None = Field(None, description="Where docs/ can be read, for links in alerts; its path in the repository where unset.")
     lineage_url: str | None = Field(
-        None, description="OpenLineage endpoint, such as http://marquez:5000; where unset, events go to files in lineage/ of the lake's home."
+        None,
+        description="OpenLineage endpoint, such as http://marquez:5000; where unset, events go to files in lineage/ of the lake's home.",
+    )
+    lineage_parent: str | None = Field(
+        None, description="The run that started this command, as `namespace/job/run`, for the lineage of its parts; Airflow's tasks set it."
     )
     outcome_file: Path | None = Field(
         None, description="Where a command leaves what it did, in numbers, as JSON, for the scheduler that started it; nowhere where unset."

@@ -17,8 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lakehouse.errors import CommandFailedError
+from lakehouse.lineage import NAMESPACE
 from lakehouse.places import Home
-from lakehouse.settings import child_environment
+from lakehouse.settings import child_environment, settings
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 
@@ -55,6 +56,7 @@ def configure(home: Home, dags: Path, port: int, log_port: int) -> dict[str, str
         "api_auth": {"jwt_secret": known["jwt_secret"]},
         "scheduler": {"scheduler_idle_sleep_time": 0.5},
         "dag_processor": {"parsing_processes": 1},
+        "openlineage": {"namespace": NAMESPACE, "transport": json.dumps(_lineage_goes_to(home))},
         "usage_data_collection": {"enabled": False},
     }
     config = configparser.RawConfigParser()
@@ -63,6 +65,14 @@ def configure(home: Home, dags: Path, port: int, log_port: int) -> dict[str, str
     with _private(home.airflow / "airflow.cfg") as file:
         config.write(file)
     return {"url": url, "user": "admin", "password": known["password"]}
+
+
+def _lineage_goes_to(home: Home) -> dict:
+    """A file of this home, which may grow for years: a line is about 3 kB. Or the endpoint that the settings name."""
+    if url := settings().lineage_url:
+        return {"type": "http", "url": url, "timeout": 5}
+    home.lineage.mkdir(parents=True, exist_ok=True)
+    return {"type": "file", "log_file_path": str((home.lineage / "airflow.jsonl").absolute()), "append": True}
 
 
 def _secrets(path: Path) -> dict[str, str]:

@@ -69,10 +69,10 @@ def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[
         warned = dbt_build(settings, number, full_refresh, select, progress)
     except CommandFailedError:
         with opened(path) as warehouse:
-            runs.keep(warehouse, target)
+            runs.keep(warehouse, settings, target)
         raise
     with opened(path) as warehouse:
-        stored = runs.keep(warehouse, target)
+        stored = runs.keep(warehouse, settings, target)
         if not select:
             builds.built(warehouse, number)
     return Built(wanted, bool(select), warned, stored)

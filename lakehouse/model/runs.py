@@ -1,7 +1,7 @@
 """What every node of a build came to: dbt's run_results.json as rows of monitoring.model_runs.
 
 run_results.json ─▶ status, seconds ┐
-duckdb_tables()  ─▶ rows            ┴▶ monitoring.model_runs
+duckdb_tables()  ─▶ rows            ┴▶ monitoring.model_runs, and an event of lineage each
 """
 
 import json
@@ -10,13 +10,16 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contracts import registry
+from lakehouse.lineage.events import emit
+from lakehouse.lineage.models import model_events
 from lakehouse.monitoring import record
+from lakehouse.settings import Settings
 
 RUNS = "monitoring.model_runs"
 _STATES = {"success": "success", "pass": "success", "warn": "warned", "skipped": "skipped", "no-op": "skipped"}
 
 
-def keep(warehouse: duckdb.DuckDBPyConnection, target: Path) -> int:
+def keep(warehouse: duckdb.DuckDBPyConnection, settings: Settings, target: Path) -> int:
     """Answer the rows of all tables that were built; nothing is kept where dbt did not come so far as to say anything."""
     try:
         said = json.loads((target / "run_results.json").read_text(encoding="utf-8"))
@@ -26,6 +29,7 @@ def keep(warehouse: duckdb.DuckDBPyConnection, target: Path) -> int:
     invocation = {"model_invocation_id": said["metadata"]["invocation_id"]}
     rows = [invocation | _row(result, sizes) for result in said["results"]]
     record(warehouse, registry().get(RUNS), rows, invocation)
+    emit(settings, model_events(target, sizes, settings.lineage_parent))
     return sum(row["rows_stored"] or 0 for row in rows)
 
 

@@ -41,6 +41,14 @@ class Airflow:
         made.raise_for_status()
         return made.json()["dag_run_id"]
 
+    def pause(self, dag_id: str, is_paused: bool) -> None:
+        self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": is_paused}).raise_for_status()
+
+    def rerun(self, dag_id: str, run_id: str, task_ids: list[str]) -> None:
+        """Clear these tasks of a run that has ended, as somebody on call does: they run again, and nothing after them."""
+        wanted = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False, "reset_dag_runs": True}
+        self._api.post(f"/api/v2/dags/{dag_id}/clearTaskInstances", json=wanted).raise_for_status()
+
     def run_started_by_asset(self, dag_id: str, limit_s: float) -> str:
         """The id of the first run that an Asset started. Raises CommandFailedError where none came within `limit_s`."""
         deadline = time.monotonic() + limit_s

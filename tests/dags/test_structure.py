@@ -144,8 +144,8 @@ def test_every_task_is_a_command_that_the_command_line_accepts(dags: dict) -> No
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_dags_import_airflow_and_lakehouse_only(file: Path) -> None:
-    allowed = {"airflow", "lakehouse", *HELPERS} | set(sys.stdlib_module_names)
+def test_dags_import_airflow_its_lineage_and_lakehouse_only(file: Path) -> None:
+    allowed = {"airflow", "lakehouse", "openlineage", *HELPERS} | set(sys.stdlib_module_names)
     for node in ast.walk(ast.parse(file.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []

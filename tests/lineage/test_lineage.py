@@ -1,0 +1,52 @@
+"""Lineage as runs tell it: every dataset has a contract, every model its inputs, and an endpoint in trouble fails nobody."""
+
+import json
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+from lakehouse.contracts import registry
+from lakehouse.lineage.datasets import flow
+from lakehouse.lineage.events import emit, run_event
+from lakehouse.lineage.models import model_events
+from lakehouse.places import Home
+from lakehouse.settings import Settings, settings
+from tests.receiver import receiving
+
+EVENT = run_event("COMPLETE", datetime(2026, 3, 1, tzinfo=UTC), "dbt.x", "i1", [], [], "lakehouse/daily.model/0190-aa")
+
+
+def test_what_one_command_writes_the_next_one_reads() -> None:
+    journey = [flow((verb,), registry()) for verb in ("land", "refine", "model", "serve")]
+    for before, after in pairwise(journey):
+        assert after.reads and set(after.reads) <= set(before.writes)
+
+
+def test_a_gate_reads_what_it_is_told_to(tmp_path: Path) -> None:
+    found = flow(("check", "clean", "--dataset", "kzone.voice.events", "--dataset", "exam_events"), registry())
+    assert found.reads == ("clean.exam_events", "clean.voice_events") and found.writes == ("monitoring.data_quality_checks",)
+    assert len(flow(("check", "curated"), registry()).reads) > 30
+    assert flow(("model", "--select", "+marts.kzone"), registry()) == flow(("media", "check"), registry())
+
+
+def test_events_are_lines_of_a_file_or_posts_to_an_endpoint(home: Path) -> None:
+    emit(settings(), [EVENT])
+    emit(settings(), [EVENT])
+    lines = (Home(home).lineage / "models.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [EVENT, EVENT]
+    with receiving() as receiver:
+        emit(Settings(lineage_url=receiver.url("/")), [EVENT])
+        assert receiver.at("/api/v1/lineage") == [EVENT]
+        receiver.answers = [500, 500]
+        emit(Settings(lineage_url=receiver.url("")), [EVENT, EVENT])
+        assert len(receiver.got) == 2, "after the first refusal it gives up, and raises nothing"
+
+
+def test_a_run_knows_its_parent_and_keeps_its_id() -> None:
+    parent = EVENT["run"]["facets"]["parent"]
+    assert (parent["job"], parent["run"]) == ({"namespace": "lakehouse", "name": "daily.model"}, {"runId": "0190-aa"})
+    assert EVENT["run"]["runId"] == run_event("FAIL", datetime.now(UTC), "dbt.x", "i1", [], [], None)["run"]["runId"]
+
+
+def test_of_a_build_that_never_began_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    assert list(model_events(tmp_path, {}, None)) == []
