@@ -31,7 +31,7 @@ def environment(home: Home) -> dict[str, str]:
     return child_environment("AIRFLOW_", **own)
 
 
-def configure(home: Home, dags: Path, port: int, log_port: int) -> dict[str, str]:
+def configure(home: Home, dags: Path, port: int, log_port: int, new_ones_paused: bool) -> dict[str, str]:
     """Write airflow.cfg and the password file; returns {url, user, password}. Secrets survive from start to start."""
     home.airflow.mkdir(parents=True, exist_ok=True)
     known = _secrets(home.airflow / "secrets.json")
@@ -44,7 +44,7 @@ def configure(home: Home, dags: Path, port: int, log_port: int) -> dict[str, str
             "executor": "LocalExecutor",
             "parallelism": 2,
             "load_examples": False,
-            "dags_are_paused_at_creation": False,
+            "dags_are_paused_at_creation": new_ones_paused,
             "fernet_key": known["fernet_key"],
             "simple_auth_manager_users": "admin:admin",
             "simple_auth_manager_passwords_file": passwords,

@@ -55,6 +55,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Airflow on this machine, in the foreground; Ctrl-C stops it.")
     parser.add_argument("--port", type=int, default=0, help="port of the UI and API; 0, the default, takes a free one")
     parser.add_argument("--ready-file", type=Path, help="written once Airflow is healthy: JSON with url, user and password")
+    parser.add_argument("--paused", action="store_true", help="DAGs that are new wait until they are turned on; the demo turns on its own")
     parser.add_argument("--dags", type=Path, default=PROJECT / "dags", help="the folder of DAGs")
     return parser
 
@@ -63,7 +64,7 @@ def _serve(home: Home, arguments: argparse.Namespace) -> int:
     """Start, say where it is, wait. Returns 0 after SIGINT or SIGTERM; raises CommandFailedError when a process ends."""
     stop = _signals_to_stop()
     port = arguments.port or free_port()
-    login = configure(home, arguments.dags.resolve(), port, free_port())
+    login = configure(home, arguments.dags.resolve(), port, free_port(), arguments.paused)
     _say("Airflow starts (about 15 s; longer on a busy machine) …")
     migrate(home)
     children = {name: _start(name, home) for name in COMPONENTS}

@@ -31,18 +31,18 @@ class Airflow:
         self._api.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
 
     def trigger(self, dag_id: str) -> str:
-        """Start a run now; returns its id. Waits for Airflow to have read the DAG."""
-        while (answer := self._api.get(f"/api/v2/dags/{dag_id}")).status_code == 404:
-            self._server.require_alive()
-            self._refuse_broken_dags()
-            time.sleep(POLL_S)
-        answer.raise_for_status()
+        """Start a run now, of a DAG that is turned on; returns its id."""
         made = self._api.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
         made.raise_for_status()
         return made.json()["dag_run_id"]
 
-    def pause(self, dag_id: str, is_paused: bool) -> None:
-        self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": is_paused}).raise_for_status()
+    def turn(self, dag_id: str, on: bool) -> None:
+        """Waits for Airflow to have read the DAG."""
+        while (answer := self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": not on})).status_code == 404:
+            self._server.require_alive()
+            self._refuse_broken_dags()
+            time.sleep(POLL_S)
+        answer.raise_for_status()
 
     def rerun(self, dag_id: str, run_id: str, task_ids: list[str]) -> None:
         """Clear these tasks of a run that has ended, as somebody on call does: they run again, and nothing after them."""

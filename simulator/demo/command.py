@@ -43,7 +43,7 @@ def demo(
     did = prepare(day.home, scale, seed)
     day.console.print(f"[bold]MegaCity[/] at scale {scale:g}, seed {seed}; {did}", highlight=False, soft_wrap=True)
     day.logs.mkdir(parents=True)
-    with Background(day, "airflow", sys.executable, str(PROJECT / "deploy" / "airflow" / "local.py")) as airflow, _source(day):
+    with Background(day, "airflow", sys.executable, str(PROJECT / "deploy" / "airflow" / "local.py"), "--paused") as airflow, _source(day):
         sent = _send(day, scale, seed)
         _process(day, airflow)
         reconciled = _reconcile(day)
@@ -102,6 +102,8 @@ def _process(day, server) -> None:
         login = server.wait_until_ready(limit_s=300)
     day.done("start of Airflow", server.ready_after_s, "while the events were sent")
     airflow = Airflow(day, server, login)
+    for dag_id in (DAILY, SERVING):  # and no other: the hour strikes during a demo, too
+        airflow.turn(dag_id, on=True)
     airflow.follow(DAILY, airflow.trigger(DAILY))
     airflow.follow(SERVING, airflow.run_started_by_asset(SERVING, ASSET_LIMIT_S))
 

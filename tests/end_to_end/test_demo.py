@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from opening import open_airflow, processes_of
+from opening import AT_ONCE, open_airflow, processes_of
 
 from lakehouse import places
 from lakehouse.business_day import business_day
@@ -117,15 +117,8 @@ def _finished(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.is_valid(rows["theta"]))
 
 
-PAUSED = {
-    "daily_exam_processing": False,
-    "daily_media_check": False,
-    "daily_source_partitions": True,
-    "feature_serving": False,
-    "hourly_compaction": False,
-    "hourly_kzone_aggregation": False,
-    "monthly_warehouse_optimization": False,
-}
+IS_PAUSED = {"daily_exam_processing": False, "feature_serving": False} | dict.fromkeys(AT_ONCE, True)
+"""The demo turns on two, and opening.py turns off what it turned on."""
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +148,7 @@ def _digest(data: bytes) -> str:
 
 
 def test_every_dag_runs_to_success(closed_gate: dict) -> None:
-    assert closed_gate["every_dag"] == dict.fromkeys(PAUSED, "success")
+    assert closed_gate["every_dag"] == dict.fromkeys(IS_PAUSED, "success")
 
 
 def test_tasks_of_a_past_day_run_again_leave_the_same_bytes(closed_gate: dict) -> None:
@@ -171,7 +164,7 @@ def test_people_are_told_of_the_closed_gate_and_of_the_missed_deadline(closed_ga
     assert (details["task"], details["exit code"], details["try"]) == ("check_clean", "20", "1 of 3")
     assert "a retry would give the same answer" in details["next"] and "docs/on_call/airflow.md#exit-code-20" in details["next"]
     assert events["lakehouse/daily_exam_processing/check_clean"]["links"][0]["href"].startswith("http://127.0.0.1")
-    assert len(closed_gate["told"]["slack"]) == len(closed_gate["told"]["pagerduty"])
+    assert len(closed_gate["told"]["slack"]) >= len(events)
 
 
 def test_every_task_left_its_row_and_every_model_too(played_day, closed_gate: dict) -> None:
@@ -183,7 +176,7 @@ def test_every_task_left_its_row_and_every_model_too(played_day, closed_gate: di
             "select count(distinct model_invocation_id), count(*) filter (where rows_stored > 0) from monitoring.model_runs"
         )
         invocations, with_rows = models.fetchone()
-    assert {run[0] for run in runs} == PAUSED.keys() and {run[2] for run in runs} == {"success"}
+    assert {run[0] for run in runs} == IS_PAUSED.keys() and {run[2] for run in runs} == {"success"}
     assert min(run[4] for run in runs) > 0
     assert max(run[3] or 0 for run in runs if run[1] == "land") > 1000
     assert invocations == 3 and with_rows > 60
@@ -238,7 +231,7 @@ def test_airflow_listens_on_this_machine_alone(closed_gate: dict) -> None:
 
 
 def test_airflow_shows_our_dags_and_nobody_elses(closed_gate: dict) -> None:
-    assert {dag["dag_id"]: dag["is_paused"] for dag in closed_gate["dags"]} == PAUSED
+    assert {dag["dag_id"]: dag["is_paused"] for dag in closed_gate["dags"]} == IS_PAUSED
 
 
 def test_a_second_airflow_on_the_same_home_is_refused(closed_gate: dict) -> None:
