@@ -4,7 +4,9 @@
                                                                      └▶ delta_compaction.commit(): dataChange = false
 
 A settled file says so in its name: what it is sorted by (a digest) and its tier. So a day is written again only when rows
-came late, when it grew old enough for the next tier, or when the contract's order changed.
+came late, when it grew old enough for the next tier, or when the contract's order changed. Written here rather than by
+delta-rs's own optimize and z-order, as everything in clean is (delta.py): names that follow from what is merged, so that a
+killed attempt leaves nothing behind, and rows that are compared before the old ones go.
 """
 
 import hashlib

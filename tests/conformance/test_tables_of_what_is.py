@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lakehouse.errors import LakehouseError
+from lakehouse.storage.tiers import TIERS
 from tests.conformance.test_tables_promises import EXAMS, MONDAY, TUESDAY, WEDNESDAY, read, rows
 
 CURRENT = "source/current/exams"
@@ -92,6 +93,19 @@ def test_compaction_changes_no_row_and_is_no_change(tables, reopen_tables):
     assert again.append(EXAMS, rows((1, MONDAY)), "b1", {}) is False
     again.append(EXAMS, rows((99, WEDNESDAY)), "b99", {})
     assert again.days_changed_since(EXAMS, version) == {WEDNESDAY}
+
+
+def test_settling_changes_no_row_and_is_no_change(tables, reopen_tables):
+    for number in range(6):
+        tables.append(EXAMS, rows((number, MONDAY), (10 + number, TUESDAY)), f"b{number}", {"valid": 2})
+    before, version = read(tables.files(EXAMS)), tables.version(EXAMS)
+    tables.settle(EXAMS, ("event_key",), TIERS, WEDNESDAY, keep_hours=24)
+    again = reopen_tables()
+    assert read(again.files(EXAMS)) == before and again.count(EXAMS) == 12
+    assert again.days_changed_since(EXAMS, version) == set()
+    assert [key for key, _ in read(again.added_since(EXAMS, version - 1))] == [5, 15]
+    assert again.counts(EXAMS, "b3") == {"valid": 2} and again.append(EXAMS, rows((1, MONDAY)), "b1", {}) is False
+    assert tables.settle("exams/clean/absent", (), TIERS, WEDNESDAY, keep_hours=24) == []
 
 
 def test_an_open_day_with_few_small_files_is_left_alone(tables):

@@ -1,10 +1,12 @@
-"""Runs a command for each exit code through the real operator, and prints what it raised as JSON: {code: exception}.
+"""Runs a command for each exit code through the real operator, and prints what it raised as JSON: {code: exception},
+and as `waited` what became of a command whose turn came late.
 
 python fates.py <folder of DAGs> <code> …
 """
 
 import json
 import sys
+import tempfile
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -22,6 +24,18 @@ def fate(code: int) -> str:
     return "success"
 
 
+def waited() -> str:
+    """Somebody else's turn the first time it asks, its own the second time."""
+    import lakehouse_command
+
+    lakehouse_command.TURN_WAIT_S, lakehouse_command.TURN_ASKED_S = 60.0, 0.1
+    task = lakehouse_command.LakehouseCommand(task_id="waits", command=("model",))
+    with tempfile.TemporaryDirectory() as folder:
+        task.bash_command = f"sh -c 'test -e {folder}/came && exit 0; touch {folder}/came; exit 12'"
+        task.execute(_context(0))
+    return "success"
+
+
 def _context(code: int) -> dict:
     """What the operator reads of a run, at the first of three tries."""
     task = SimpleNamespace(dag_id="fates", task_id=f"ends_with_{code}", run_id="r", try_number=1, max_tries=2)
@@ -33,4 +47,4 @@ if __name__ == "__main__":
     import lakehouse_command
 
     lakehouse_command.TURN_WAIT_S = 0.0  # whose turn does not come fails at once
-    print(json.dumps({code: fate(int(code)) for code in sys.argv[2:]}))
+    print(json.dumps({code: fate(int(code)) for code in sys.argv[2:]} | {"waited": waited()}))

@@ -38,16 +38,25 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fates(airflow_environment, root_of_dags: Path, lake: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+def told(airflow_environment, root_of_dags: Path, lake: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command = [sys.executable, str(Path(__file__).with_name("fates.py")), str(root_of_dags), *map(str, FATES)]
     environment = airflow_environment(tmp_path_factory.mktemp("airflow"), LAKEHOUSE_HOME=str(lake))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    return {int(code): fate for code, fate in json.loads(done.stdout.splitlines()[-1]).items()}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def fates(told: dict[str, str]) -> dict[int, str]:
+    return {int(code): fate for code, fate in told.items() if code.isdigit()}
 
 
 def test_a_task_fares_as_its_commands_exit_code_says(fates: dict[int, str]) -> None:
     assert fates == FATES
+
+
+def test_a_command_whose_turn_comes_late_waits_for_it_and_spends_no_try(told: dict[str, str]) -> None:
+    assert told["waited"] == "success"
 
 
 def test_the_table_above_knows_every_code() -> None:
