@@ -10,9 +10,11 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contracts import registry
+from lakehouse.lineage.columns import opened
 from lakehouse.lineage.events import emit
 from lakehouse.lineage.models import model_events
 from lakehouse.monitoring import record
+from lakehouse.places import Home
 from lakehouse.settings import Settings
 
 RUNS = "monitoring.model_runs"
@@ -29,8 +31,24 @@ def keep(warehouse: duckdb.DuckDBPyConnection, settings: Settings, target: Path)
     invocation = {"model_invocation_id": said["metadata"]["invocation_id"]}
     rows = [invocation | _row(result, sizes) for result in said["results"]]
     record(warehouse, registry().get(RUNS), rows, invocation)
-    emit(settings, model_events(target, sizes, settings.lineage_parent))
+    _tell_lineage(warehouse, settings, target, sizes)
     return sum(row["rows_stored"] or 0 for row in rows)
+
+
+def _tell_lineage(warehouse: duckdb.DuckDBPyConnection, settings: Settings, target: Path, sizes: dict[str, int]) -> None:
+    """Columns are looked into for a run that a scheduler follows: to read every model's SQL takes seconds, the first time."""
+    looked_into = None
+    if settings.lineage_parent:
+        columns: dict[str, dict[str, str]] = {}
+        listed = "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() where not internal order by all"
+        for table, column, kind in warehouse.execute(listed).fetchall():
+            columns.setdefault(table, {})[column] = kind
+        kept = Home(settings.home).lineage / "columns.json"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        looked_into = opened(kept, Home(settings.home).warehouse.stem, columns)
+    emit(settings, model_events(target, sizes, settings.lineage_parent, looked_into))
+    if looked_into:
+        looked_into.keep()
 
 
 def _row(result: dict, sizes: dict[str, int]) -> dict[str, object]:

@@ -182,6 +182,10 @@ def test_every_task_left_its_row_and_every_model_too(played_day, closed_gate: di
     assert invocations == 3 and with_rows > 60
 
 
+def _columns_behind(event: dict, column: str) -> list[dict]:
+    return event["outputs"][0]["facets"]["columnLineage"]["fields"][column]["inputFields"]
+
+
 def test_lineage_is_told_by_the_runs_themselves(played_day, closed_gate: dict) -> None:
     folder = Home(played_day.home).lineage
     tasks, models = ([json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()] for name in ("airflow", "models"))
@@ -197,6 +201,7 @@ def test_lineage_is_told_by_the_runs_themselves(played_day, closed_gate: dict) -
     assert any(event["eventType"] == "FAIL" and event["job"]["name"] == "daily_exam_processing.check_clean" for event in tasks)
     mart = next(event for event in models if event["job"]["name"] == "dbt.mart_exam_performance")
     assert {d["name"] for d in mart["inputs"]} >= {"curated.fact_attempts"} and mart["outputs"][0]["facets"]["schema"]["fields"]
+    assert {"field": "score", "name": "curated.fact_attempts", "namespace": "lakehouse"} in _columns_behind(mart, "mean_score")
     parents = {event["run"]["facets"]["parent"]["run"]["runId"] for event in models}
     assert parents <= {event["run"]["runId"] for event in tasks if event["job"]["name"].endswith(".model")} and len(parents) == 3
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lakehouse.contracts import registry
+from lakehouse.lineage.columns import ColumnLineage
 from lakehouse.lineage.datasets import flow
 from lakehouse.lineage.events import emit, run_event
 from lakehouse.lineage.models import model_events
@@ -50,3 +51,44 @@ def test_a_run_knows_its_parent_and_keeps_its_id() -> None:
 
 def test_of_a_build_that_never_began_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert list(model_events(tmp_path, {}, None)) == []
+
+
+SQL = """
+with visits as (select user_pid, zone_id, dt from "w"."clean"."visits" where dt in (date '2026-03-01')),
+people as (select * from "w"."curated"."dim_user")
+select v.zone_id, count(distinct v.user_pid) as visitors, max(p.birth_year) as youngest, count(*) as n
+from visits v left join people p using (user_pid) group by all
+"""
+COLUMNS = {
+    "clean.visits": {"user_pid": "VARCHAR", "zone_id": "VARCHAR", "dt": "DATE"},
+    "curated.dim_user": {"user_pid": "VARCHAR", "birth_year": "INTEGER"},
+}
+
+
+def test_columns_are_followed_through_parts_of_a_query_to_the_tables(tmp_path: Path) -> None:
+    found = ColumnLineage(tmp_path / "columns.json", "w", COLUMNS).of(SQL, list(COLUMNS))
+    assert found == {
+        "zone_id": [["clean.visits", "zone_id"]],
+        "visitors": [["clean.visits", "user_pid"]],
+        "youngest": [["curated.dim_user", "birth_year"]],
+        "n": [],
+    }
+
+
+def test_a_query_is_read_once_whatever_its_days_and_again_when_a_table_it_reads_has_changed(tmp_path: Path, monkeypatch) -> None:
+    kept, read = tmp_path / "columns.json", []
+    slow = ColumnLineage._read
+    monkeypatch.setattr(ColumnLineage, "_read", lambda self, sql, tables: read.append(sql) or slow(self, sql, tables))
+    for sql, columns in (
+        (SQL, COLUMNS),
+        (SQL.replace("03-01", "04-02"), COLUMNS),
+        (SQL, COLUMNS | {"curated.dim_user": {"user_pid": "VARCHAR"}}),
+    ):
+        lineage = ColumnLineage(kept, "w", columns)
+        lineage.of(sql, list(COLUMNS))
+        lineage.keep()
+    assert len(read) == 2
+
+
+def test_what_cannot_be_read_has_no_columns_and_fails_nothing(home: Path) -> None:
+    assert ColumnLineage(home / "columns.json", "w", {}).of("select from where", []) == {}
