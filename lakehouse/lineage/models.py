@@ -28,7 +28,7 @@ def model_events(target: Path, rows: Mapping[str, int], parent: str | None, look
         state, node = _STATES.get(result["status"]), nodes.get(result["unique_id"])
         if state is None or node is None or node["resource_type"] not in ("model", "seed"):
             continue
-        reads = [_dataset(nodes[name]) for name in node["depends_on"]["nodes"] if name in nodes]
+        reads = [_dataset(nodes[name]) for name in node["depends_on"].get("nodes", ()) if name in nodes]
         facets = {"schema": facet("1-1-1/SchemaDatasetFacet.json", fields=_columns(node))}
         if looked_into and result.get("compiled_code"):
             found = looked_into.of(result["compiled_code"], [read["name"] for read in reads])

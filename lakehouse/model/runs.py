@@ -13,10 +13,12 @@ from lakehouse.contracts import registry
 from lakehouse.lineage.columns import opened
 from lakehouse.lineage.events import emit
 from lakehouse.lineage.models import model_events
+from lakehouse.log import get_log
 from lakehouse.monitoring import record
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 
+_log = get_log(__name__)
 RUNS = "monitoring.model_runs"
 _STATES = {"success": "success", "pass": "success", "warn": "warned", "skipped": "skipped", "no-op": "skipped"}
 
@@ -31,7 +33,10 @@ def keep(warehouse: duckdb.DuckDBPyConnection, settings: Settings, target: Path)
     invocation = {"model_invocation_id": said["metadata"]["invocation_id"]}
     rows = [invocation | _row(result, sizes) for result in said["results"]]
     record(warehouse, registry().get(RUNS), rows, invocation)
-    _tell_lineage(warehouse, settings, target, sizes)
+    try:
+        _tell_lineage(warehouse, settings, target, sizes)
+    except Exception as error:  # noqa: BLE001 - the build is over, and whatever is wrong with its lineage must not undo it
+        _log.warning("lineage_not_told", error=error)
     return sum(row["rows_stored"] or 0 for row in rows)
 
 

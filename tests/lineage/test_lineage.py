@@ -49,6 +49,26 @@ def test_a_run_knows_its_parent_and_keeps_its_id() -> None:
     assert EVENT["run"]["runId"] == run_event("FAIL", datetime.now(UTC), "dbt.x", "i1", [], [], None)["run"]["runId"]
 
 
+def test_a_build_tells_of_each_model_and_seed_that_it_made_or_failed_to(tmp_path: Path) -> None:
+    model = {"name": "mart", "schema": "curated", "resource_type": "model", "columns": {"n": {"name": "n", "data_type": "bigint"}}}
+    nodes = {
+        "seed.m.zones": {"name": "zones", "schema": "main", "resource_type": "seed", "columns": {}, "depends_on": {"macros": []}},
+        "model.m.mart": model | {"depends_on": {"nodes": ["seed.m.zones", "source.m.clean.visits"]}},
+    }
+    sources = {"source.m.clean.visits": {"name": "visits", "identifier": "visits", "schema": "clean", "resource_type": "source"}}
+    timing = [{"name": "execute", "started_at": "2026-03-01T00:00:00Z", "completed_at": "2026-03-01T00:00:05Z"}]
+    states = {"seed.m.zones": "success", "model.m.mart": "error", "test.m.t": "pass"}
+    results = [{"unique_id": name, "status": status, "timing": timing} for name, status in states.items()]
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes, "sources": sources}))
+    (tmp_path / "run_results.json").write_text(json.dumps({"metadata": {"invocation_id": "i"}, "results": results}))
+    seed, mart = model_events(tmp_path, {"zones": 9}, None)
+    assert (seed["eventType"], seed["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"]) == ("COMPLETE", 9)
+    assert (mart["eventType"], [d["name"] for d in mart["inputs"]]) == ("FAIL", ["main.zones", "clean.visits"])
+    assert mart["eventTime"] == "2026-03-01T00:00:05+00:00" and mart["outputs"][0]["facets"]["schema"]["fields"] == [
+        {"name": "n", "type": "bigint"}
+    ]
+
+
 def test_of_a_build_that_never_began_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert list(model_events(tmp_path, {}, None)) == []
 
