@@ -14,7 +14,7 @@ Severity = Literal["critical", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """`due`: the deadline from queueing on. `ends`: after which a run is taken for stuck."""
+    """`due`: from the time that a run was planned on. `ends`: after which a run is taken for stuck."""
 
     promise: str
     due: timedelta

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -103,7 +104,7 @@ def _told(receiver: Receiver, limit_s: float = 30.0) -> dict[str, list[dict]]:
 
 def _run_the_day(airflow: Airflow) -> dict:
     serving_before = len(airflow.runs(SERVING))
-    run_id = airflow.trigger(DAILY)
+    run_id = airflow.trigger(DAILY, planned_at=datetime.now(UTC))
     with pytest.raises(CommandFailedError):
         airflow.follow(DAILY, run_id)
     tasks = {task["task_id"]: task for task in airflow.tasks(DAILY, run_id)}
