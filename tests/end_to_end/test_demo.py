@@ -25,7 +25,7 @@ from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_tables
 
-pytestmark = pytest.mark.slow(360)
+pytestmark = [pytest.mark.slow(360), pytest.mark.timeout(1500)]  # a day, and every DAG after it, on a busy machine
 
 
 def test_the_day_ends_well_and_every_truth_equals_its_mart(played_day) -> None:
