@@ -41,7 +41,7 @@
 
 {# A condition: `column` is one of these days. `list` as days() returns it. #}
 {% macro is_one_of(column, list) -%}
-  {%- if list is none -%} true
+  {%- if list is none -%} {{ any_day(column) }}
   {%- elif list | length == 0 -%} false
   {%- else -%} {{ column }} in ({% for day in list %}date '{{ day }}'{{ ', ' if not loop.last }}{% endfor %})
   {%- endif -%}

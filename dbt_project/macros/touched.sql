@@ -7,7 +7,7 @@
   {%- set where = config.get('where', '') -%}
   {%- set day = day_of(relation) -%}
   {%- set days = clock_days(day.clock, day.before, day.after) if day else none -%}
-  {%- if days is not none -%}
+  {%- if day -%}
     {%- set touched = is_one_of(utc_day(day.column) if day.type == 'timestamp' else day.column, days) -%}
     {%- set where = touched ~ (' and (' ~ where ~ ')' if where else '') -%}
   {%- endif -%}
@@ -33,4 +33,28 @@
     {%- endfor -%}
   {%- endif -%}
   {{ return(none) }}
+{% endmacro %}
+
+{# dbt's test of references, but for its reading all of the table that is referred to: BigQuery wants the days named. #}
+{% macro bigquery__test_relationships(model, column_name, to, field) %}
+{%- set day = day_of(to) %}
+
+with child as (
+    select {{ column_name }} as from_field
+    from {{ model }}
+    where {{ column_name }} is not null
+),
+
+parent as (
+    select {{ field }} as to_field
+    from {{ to }}
+    {%- if day %}
+    where {{ any_day(day.column) if day.type == 'date' else any_day(utc_day(day.column)) }}
+    {%- endif %}
+)
+
+select from_field
+from child
+left join parent on child.from_field = parent.to_field
+where parent.to_field is null
 {% endmacro %}

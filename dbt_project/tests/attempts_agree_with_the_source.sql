@@ -20,7 +20,7 @@ compared as (
             false
         ) as agrees
     from changes
-    left join {{ ref('fact_attempts') }} as facts on changes.attempt_id = facts.attempt_id
+    left join {{ ref('fact_attempts') }} as facts on changes.attempt_id = facts.attempt_id and {{ any_day('facts.occurred_on') }}
     where changes.place = 1 and changes.op <> 'd'
 ),
 

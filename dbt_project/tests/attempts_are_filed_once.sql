@@ -8,6 +8,7 @@ with filed as (
 
 select attempt_id
 from {{ ref('fact_attempts') }}
-where attempt_id in (select attempt_id from filed)
+where {{ any_day('occurred_on') }}
+    and attempt_id in (select attempt_id from filed)
 group by attempt_id
 having count(*) > 1

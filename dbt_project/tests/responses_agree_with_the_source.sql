@@ -19,6 +19,7 @@ compared as (
     left join {{ ref('fact_responses') }} as facts
         on changes.attempt_id = facts.attempt_id
         and changes.response_index = facts.response_index
+        and {{ any_day('facts.occurred_on') }}
     where changes.place = 1 and changes.op <> 'd'
 ),
 

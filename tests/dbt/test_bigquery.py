@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import sqlglot
 from clean_rows import Row, write
 from compiling import compiled, flat
 from googlesql import BigQuery
@@ -67,6 +68,38 @@ def test_google_reads_every_model_as_its_contract_says(nodes, warehouse: BigQuer
                 refused[node["name"]] = f"gives {sorted(set(columns) - wanted)}, not {sorted(wanted - set(columns))}"
     assert refused == {}
     assert promised.keys() <= read
+
+
+@pytest.mark.parametrize("offline_mode", ["full", "incremental"])
+def test_whoever_reads_a_large_table_names_its_partitions(nodes, offline_mode: str) -> None:
+    """BigQuery refuses other queries of a table with require_partition_filter. Neither Google's analyzer nor its evaluator knows of it."""
+    found = nodes(offline_mode)
+    large = {n["alias"]: n["config"]["partition_by"]["field"] for n in found if n["config"].get("require_partition_filter")}
+    assert {"fact_attempts", "fact_responses", "fact_user_engagement"} <= large.keys()
+    blind = [
+        f"{n['name']} reads all of {table}" for n in found if n.get("compiled_code") for table in _read_whole(n["compiled_code"], large)
+    ]
+    assert blind == []
+
+
+def _read_whole(sql: str, large: dict[str, str]) -> list[str]:
+    """Those of the tables that are read by a SELECT whose conditions do not name the partition."""
+    tables = [table for table in sqlglot.parse_one(sql, dialect="bigquery").find_all(sqlglot.exp.Table) if table.name in large]
+    return [table.name for table in tables if large[table.name] not in _conditions(table.find_ancestor(sqlglot.exp.Select))]
+
+
+def _conditions(select: sqlglot.exp.Select) -> set[str]:
+    conditions = [select.args.get("where"), *(join.args.get("on") for join in select.args.get("joins") or ())]
+    return {column.name for condition in conditions if condition for column in condition.find_all(sqlglot.exp.Column)}
+
+
+def test_the_look_for_partitions_sees_what_names_none() -> None:
+    facts = {"fact_logins": "occurred_on"}
+    assert _read_whole("select * from `p.curated.fact_logins` as f where f.user_pid = 'x'", facts) == ["fact_logins"]
+    assert _read_whole("select * from (select * from `p`.`curated`.`fact_logins`) where occurred_on > date '2026-01-01'", facts) == [
+        "fact_logins"
+    ]
+    assert _read_whole("select * from `p`.`curated`.`fact_logins` as f where f.occurred_on in (date '2026-01-01')", facts) == []
 
 
 def test_the_analyzer_refuses_what_bigquery_would(warehouse: BigQuery) -> None:

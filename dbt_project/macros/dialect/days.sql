@@ -46,3 +46,8 @@
 {% macro hour_of(instant) -%}{{ adapter.dispatch('hour_of', 'megacity')(instant) }}{%- endmacro %}
 {% macro duckdb__hour_of(instant) -%}(date_trunc('hour', {{ instant }} at time zone 'UTC') at time zone 'UTC'){%- endmacro %}
 {% macro bigquery__hour_of(instant) -%}timestamp_trunc({{ instant }}, hour){%- endmacro %}
+
+{# A condition that holds on every day. BigQuery wants the partition named where a large table is read, whichever days are meant. #}
+{% macro any_day(column) %}{{ return(adapter.dispatch('any_day', 'megacity')(column)) }}{% endmacro %}
+{% macro default__any_day(column) %}{{ return('true') }}{% endmacro %}
+{% macro bigquery__any_day(column) %}{{ return(column ~ " >= date '1970-01-01'") }}{% endmacro %}

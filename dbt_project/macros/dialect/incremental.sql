@@ -6,25 +6,26 @@
 
       {{ config(**replaced_by_day('occurred_on', 'sittings')) }}
 
+  `is_large`: BigQuery refuses a query of the table that names no days (require_partition_filter), as a whole scan of it costs money.
   `day` says to macros/touched.sql which rows a build has touched, so that tests need look at no others.
 #}
 
-{% macro replaced_by_day(column, clock, before=0, after=0, type='date', cluster_by=[]) %}
+{% macro replaced_by_day(column, clock, before=0, after=0, type='date', cluster_by=[], is_large=false) %}
   {%- set day = {'column': column, 'clock': clock, 'before': before, 'after': after, 'type': type} -%}
-  {{ return(adapter.dispatch('replaced_by_day', 'megacity')(day, clock_days(clock, before, after), cluster_by)) }}
+  {{ return(adapter.dispatch('replaced_by_day', 'megacity')(day, clock_days(clock, before, after), cluster_by, is_large)) }}
 {% endmacro %}
 
-{% macro duckdb__replaced_by_day(day, days, cluster_by) %}
+{% macro duckdb__replaced_by_day(day, days, cluster_by, is_large) %}
   {{ return({'materialized': 'incremental', 'incremental_strategy': 'replace_days', 'meta': {'day': day}}) }}
 {% endmacro %}
 
-{% macro bigquery__replaced_by_day(day, days, cluster_by) %}
+{% macro bigquery__replaced_by_day(day, days, cluster_by, is_large) %}
   {%- set partitions = [] -%}
   {%- for one in days or [] -%}{%- do partitions.append(day.type ~ "('" ~ one ~ "')") -%}{%- endfor -%}
   {{ return({
     'materialized': 'incremental', 'incremental_strategy': 'insert_overwrite', 'meta': {'day': day},
     'partition_by': {'field': day.column, 'data_type': day.type, 'granularity': 'day'},
-    'partitions': partitions or none, 'cluster_by': cluster_by or none,
+    'partitions': partitions or none, 'cluster_by': cluster_by or none, 'require_partition_filter': is_large,
   }) }}
 {% endmacro %}
 

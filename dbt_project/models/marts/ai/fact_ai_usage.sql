@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('occurred_on', 'ai_usage_events', cluster_by=['zone_id', 'model_name'])) }}
+{{ config(**replaced_by_day('occurred_on', 'ai_usage_events', cluster_by=['zone_id', 'model_name'], is_large=true)) }}
 
 with events as (
     select * from {{ ref('stg_ai_usage_events') }}

@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('occurred_on', 'sittings', cluster_by=['exam_id', 'user_pid'])) }}
+{{ config(**replaced_by_day('occurred_on', 'sittings', cluster_by=['exam_id', 'user_pid'], is_large=true)) }}
 
 with events as (
     select * from {{ ref('int_sitting_events') }}

@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('occurred_on', 'sittings', cluster_by=['attempt_id'])) }}
+{{ config(**replaced_by_day('occurred_on', 'sittings', cluster_by=['attempt_id'], is_large=true)) }}
 
 with events as (
     select * from {{ ref('int_sitting_events') }}

@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('occurred_on', 'motion_takes', cluster_by=['zone_id', 'user_pid'])) }}
+{{ config(**replaced_by_day('occurred_on', 'motion_takes', cluster_by=['zone_id', 'user_pid'], is_large=true)) }}
 
 with {{ steps_of_takes(ref('int_motion_take_events'), 'motion_takes') }},
 

@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('occurred_on', 'login_events', cluster_by=['zone_id', 'user_pid'])) }}
+{{ config(**replaced_by_day('occurred_on', 'login_events', cluster_by=['zone_id', 'user_pid'], is_large=true)) }}
 
 with events as (
     select * from {{ ref('stg_login_events') }}

@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('occurred_on', 'behaviour_events', cluster_by=['content_id'])) }}
+{{ config(**replaced_by_day('occurred_on', 'behaviour_events', cluster_by=['content_id'], is_large=true)) }}
 
 with events as (
     select * from {{ ref('stg_behaviour_events') }}

@@ -1,4 +1,4 @@
-{{ config(**replaced_by_day('activity_on', 'activity', cluster_by=['user_pid'])) }}
+{{ config(**replaced_by_day('activity_on', 'activity', cluster_by=['user_pid'], is_large=true)) }}
 
 with activity as (
     select * from {{ ref('int_activity') }}
