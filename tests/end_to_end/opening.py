@@ -91,7 +91,7 @@ def _rerun_the_day(airflow: Airflow) -> None:
     airflow.rerun(DAILY, played["dag_run_id"], AGAIN)
     airflow.follow(DAILY, played["dag_run_id"])
     tries = {task["task_id"]: task["try_number"] for task in airflow.tasks(DAILY, played["dag_run_id"])}
-    assert tries == {"land": 1, "refine": 2, "check_clean": 1, "model": 2, "check_curated": 1}
+    assert {task_id for task_id, tried in tries.items() if tried == 2} == set(AGAIN), tries
 
 
 def _told(receiver: Receiver, limit_s: float = 30.0) -> dict[str, list[dict]]:
