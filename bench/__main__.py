@@ -17,6 +17,7 @@ BENCHES = (
     "collector_steady",
     "growth",
     "full_day",
+    "dashboards",
     "freshness",
     "event_keys",
     "memory",
