@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from metrics import SHOWN, different
 from opening import AT_ONCE, open_airflow, processes_of
 
 from lakehouse import places
@@ -49,6 +50,12 @@ def test_the_day_ends_well_and_every_truth_equals_its_mart(played_day) -> None:
         "online: ",
     ):
         assert any(measure.startswith(of) for measure in measures), f"nothing of {of} was compared"
+
+
+def test_every_metric_is_the_number_that_its_mart_shows(played_day) -> None:
+    found = different(played_day.home)
+    assert {metric: wrong for metric, (_, wrong) in found.items() if wrong} == {}
+    assert found.keys() == SHOWN.keys() and all(keys for keys, _ in found.values())
 
 
 def are_same(truth: object, mart: object) -> bool:

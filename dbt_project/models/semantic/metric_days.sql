@@ -1,0 +1,1 @@
+select calendar_on from {{ ref('dim_date') }}
