@@ -51,8 +51,8 @@ bench: $(READY) ## speed as ratios to named yardsticks, measured in one run
 	$(RUN)/python -m bench
 
 generate: $(READY) ## write what is derived from contracts and dashboards: released.json, dbt sources, models and exposures, docs
-	$(RUN)/lakehouse contracts generate
 	$(RUN)/lakehouse dashboards generate
+	$(RUN)/lakehouse contracts generate
 
 report: $(READY) ## the six dashboards as one HTML page, out of the local warehouse
 	$(RUN)/lakehouse report

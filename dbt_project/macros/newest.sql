@@ -9,7 +9,7 @@
 #}
 {% macro newest_changes(staging, key, clock) %}
 with changes as (
-    select * from {{ ref(staging) }}
+    select * from {{ staging }}
     where {{ on_days('changed_on', clock) }}
 ),
 

@@ -3,6 +3,7 @@
 Pure functions; generate.py writes what they return.
 """
 
+from lakehouse.contracts.made_from import Lineage
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.project import clean_fields
 from lakehouse.contracts.registry import Registry
@@ -32,7 +33,7 @@ def index_page(contracts: Registry) -> str:
     return "\n".join(lines) + "\n"
 
 
-def contract_page(contract: Contract, contracts: Registry) -> str:
+def contract_page(contract: Contract, contracts: Registry, made_from: Lineage) -> str:
     lines = [f"# {contract.id}", "", f"{contract.purpose} {contract.description}", ""]
     facts = [
         ("version", contract.version),
@@ -53,6 +54,7 @@ def contract_page(contract: Contract, contracts: Registry) -> str:
         ("written in", f"`contracts/{contract.path}`"),
     ]
     lines += ["| | |", "| --- | --- |"] + [f"| {k} | {v} |" for k, v in facts if v]
+    lines += _lineage(contract.id, made_from)
     if contract.event_types:
         lines += ["", "## Event types", "", "| event_type | requires, beside what is always required |", "| --- | --- |"]
         lines += [f"| `{name}` | {', '.join(f'`{f}`' for f in required)} |" for name, required in contract.event_types]
@@ -63,6 +65,29 @@ def contract_page(contract: Contract, contracts: Registry) -> str:
     if contract.is_ingested:
         lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False)]
     return "\n".join(lines) + "\n"
+
+
+def _lineage(contract_id: str, made_from: Lineage) -> list[str]:
+    """A drawing from the streams and source tables, through every dataset on the way, to what is made of this one and shown of it."""
+    arrows, waiting = set(), [contract_id]
+    while waiting:
+        child = waiting.pop()
+        new = {(parent, child) for parent in made_from.parents.get(child, ())} - arrows
+        arrows |= new
+        waiting += [parent for parent, _ in new]
+    arrows |= {(contract_id, child) for child in made_from.children.get(contract_id, ())}
+    shown = made_from.dashboards.get(contract_id, ())
+    if not arrows and not shown:
+        return []
+    lines = ["", "## Lineage", "", "```mermaid", "flowchart LR"]
+    lines += [f'  {_node(name)}["{name}"]' for name in sorted({name for arrow in arrows for name in arrow} | {contract_id})]
+    lines += [f"  {_node(parent)} --> {_node(child)}" for parent, child in sorted(arrows)]
+    lines += [f'  {_node(contract_id)} --> dashboard{n}(["dashboard: {label}"])' for n, label in enumerate(shown)]
+    return [*lines, f"  style {_node(contract_id)} stroke-width:3px", "```"]
+
+
+def _node(contract_id: str) -> str:
+    return contract_id.replace(".", "_")
 
 
 def _field_table(fields: tuple[Field, ...], with_treatment: bool) -> list[str]:

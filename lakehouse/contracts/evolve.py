@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lakehouse.contracts.made_from import reads
 from lakehouse.contracts.model import Contract, Field
 
 
@@ -116,13 +117,9 @@ def consumers(breach: Breach, contract: Contract, models: Path) -> list[str]:
     `models` is dbt_project/models; paths come back relative to it, sorted.
     """
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(models.rglob("*.sql"))}
-    reads = {path: set(_READS.findall(text)) for path, text in texts.items()}
+    read = {path: reads(text) for path, text in texts.items()}
     reached = {contract.table}
-    while grown := {path.stem for path, names in reads.items() if names & reached} - reached:
+    while grown := {path.stem for path, names in read.items() if names & reached} - reached:
         reached |= grown
     named = re.compile(rf"\b{re.escape(breach.field)}\b") if breach.field else re.compile("")
-    return [str(p.relative_to(models)) for p, text in texts.items() if p.stem in reached and reads[p] and named.search(text)]
-
-
-# ref('model') and source('clean', 'table')
-_READS = re.compile(r"""(?:ref|source)\((?:\s*['"]\w+['"]\s*,)?\s*['"](\w+)['"]\s*\)""")
+    return [str(p.relative_to(models)) for p, text in texts.items() if p.stem in reached and read[p] and named.search(text)]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lakehouse import manual
 from lakehouse.contracts import catalogue, dbt, evolve, live
+from lakehouse.contracts.made_from import lineage
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import ContractError
 
@@ -27,8 +28,9 @@ def generated(contracts: Registry, root: Path) -> dict[str, str]:
     live.check_all(contracts)
     texts["docs/catalogue/README.md"] = catalogue.index_page(contracts)
     texts["docs/catalogue/vocabulary.md"] = catalogue.vocabulary_page(contracts)
+    made_from = lineage(contracts, root / "dbt_project" / "models", dbt.staging_models(contracts))
     for contract in contracts:
-        texts[f"docs/catalogue/{contract.id}.md"] = catalogue.contract_page(contract, contracts)
+        texts[f"docs/catalogue/{contract.id}.md"] = catalogue.contract_page(contract, contracts, made_from)
     manual_pages: dict[str, Callable[[], str]] = {
         "docs/settings.md": manual.settings_page,
         "docs/commands.md": manual.commands_page,

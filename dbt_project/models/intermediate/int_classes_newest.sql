@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('class_id')) }}
 
-{{ newest_changes('stg_classes', 'class_id', 'classes') }}
+{{ newest_changes(ref('stg_classes'), 'class_id', 'classes') }}

@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('content_id')) }}
 
-{{ newest_changes('stg_kzone_contents', 'content_id', 'kzone_contents') }}
+{{ newest_changes(ref('stg_kzone_contents'), 'content_id', 'kzone_contents') }}

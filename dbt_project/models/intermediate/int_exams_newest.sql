@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('exam_id')) }}
 
-{{ newest_changes('stg_exams', 'exam_id', 'exams') }}
+{{ newest_changes(ref('stg_exams'), 'exam_id', 'exams') }}

@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('item_id')) }}
 
-{{ newest_changes('stg_items', 'item_id', 'items') }}
+{{ newest_changes(ref('stg_items'), 'item_id', 'items') }}

@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('org_id')) }}
 
-{{ newest_changes('stg_organizations', 'org_id', 'organizations') }}
+{{ newest_changes(ref('stg_organizations'), 'org_id', 'organizations') }}

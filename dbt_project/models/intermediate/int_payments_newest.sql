@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('payment_id')) }}
 
-{{ newest_changes('stg_payments', 'payment_id', 'payments') }}
+{{ newest_changes(ref('stg_payments'), 'payment_id', 'payments') }}

@@ -1,3 +1,3 @@
 {{ config(**replaced_by_key('user_pid')) }}
 
-{{ newest_changes('stg_users', 'user_pid', 'users') }}
+{{ newest_changes(ref('stg_users'), 'user_pid', 'users') }}
