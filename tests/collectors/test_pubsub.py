@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,13 +26,14 @@ def pubsub(tmp_path: Path) -> Iterator[PubSub]:
         yield emulator
 
 
-def received(pubsub: PubSub, project: str, least: int) -> list[str]:
-    """event_ids in the order in which they come, until there are `least`."""
-    bus, ids, until = pubsub.bus(project, ack_deadline_s=60), [], time.monotonic() + 60
-    while len(ids) < least:
-        assert time.monotonic() < until, f"{len(ids)} of {least} came"
+def received(pubsub: PubSub, project: str, wanted: set[str]) -> set[str]:
+    """event_ids that have come once all of these have. A publish that is tried again on a busy machine may come twice: the bus
+    promises at least once."""
+    bus, ids, until = pubsub.bus(project, ack_deadline_s=60), set(), time.monotonic() + 60
+    while not wanted <= ids:
+        assert time.monotonic() < until, f"{len(wanted & ids)} of {len(wanted)} came"
         messages = bus.pull(TOPIC, "land", 100, 1)
-        ids += [e.event_id for m in messages for e in envelope.read(m.data)]
+        ids |= {e.event_id for m in messages for e in envelope.read(m.data)}
         bus.ack(TOPIC, "land", messages)
     bus.close()
     return ids
@@ -53,7 +53,8 @@ def test_events_reach_pubsub_and_wait_in_the_spool_while_it_has_no_room_for_them
     assert running.client.get("/readyz").json()["spooled"] == [TOPIC]
 
     pubsub.maker(project)(TOPIC, "land")
-    assert Counter(received(pubsub, project, 3)) == Counter(e["event_id"] for e in spooled)
+    sent = {e["event_id"] for e in spooled}
+    assert received(pubsub, project, sent) == sent
     until = time.monotonic() + 30
     while running.client.get("/readyz").json()["spooled"]:
         assert time.monotonic() < until
@@ -62,5 +63,6 @@ def test_events_reach_pubsub_and_wait_in_the_spool_while_it_has_no_room_for_them
     direct = [started() for _ in range(100)]
     assert running.post(text(*direct)).status_code == 202
     assert running.metrics()[f'pubsub_messages_published_total{{sink="bus",topic="{TOPIC}"}}'] >= 4
-    assert Counter(received(pubsub, project, 100)) == Counter(e["event_id"] for e in direct)
+    sent_later = {e["event_id"] for e in direct}
+    assert received(pubsub, project, sent_later) <= sent | sent_later
     assert running.stop() == 0
