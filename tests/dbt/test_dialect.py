@@ -23,6 +23,7 @@ _ASKED = {
     "end_of_business_day": ["{{ utc_day(end_of_business_day(day)) }}", "MICROS({{ end_of_business_day(day) }})"],
     "utc_day": ["{{ utc_day(instant) }}"],
     "business_day": ["{{ business_day(instant) }}"],
+    "any_day": ["{{ any_day(day) }}"],
     "hour_of": ["MICROS({{ hour_of(instant) }})"],
     "add_days": ["{{ add_days(day, 1) }}", "{{ add_days(day, -29) }}", "{{ add_days(day, 0) }}"],
     "days_between": ["{{ days_between(day, \"date '2024-03-01'\") }}", "{{ days_between(\"date '2024-03-01'\", day) }}"],

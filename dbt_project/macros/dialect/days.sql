@@ -49,5 +49,5 @@
 
 {# A condition that holds on every day. BigQuery wants the partition named where a large table is read, whichever days are meant. #}
 {% macro any_day(column) %}{{ return(adapter.dispatch('any_day', 'megacity')(column)) }}{% endmacro %}
-{% macro default__any_day(column) %}{{ return('true') }}{% endmacro %}
+{% macro duckdb__any_day(column) %}{{ return('true') }}{% endmacro %}
 {% macro bigquery__any_day(column) %}{{ return(column ~ " >= date '1970-01-01'") }}{% endmacro %}
