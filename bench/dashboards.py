@@ -16,13 +16,12 @@ from pathlib import Path
 import duckdb
 import sqlglot
 
-from bench import LAKEHOUSE, Row
+from bench import Row, run
 from bench.freshness import running
 from dashboards.asking import ask, opened
 from dashboards.definitions import Card, dashboards
 from lakehouse.contracts import registry
 from lakehouse.places import Home
-from lakehouse.settings import child_environment
 
 DAYS, SCALE, ROUNDS = 60, 1.0, 3
 SLOWEST_S = 3.0
@@ -57,10 +56,10 @@ def bare_scans(card: Card) -> list[str]:
     return [f"select {', '.join(f'max({name})' for name in names)} from curated.{table}" for table, names in tables.items() if names]
 
 
-def _best_ms(run: Callable[[], object]) -> float:
+def _best_ms(ask_once: Callable[[], object]) -> float:
     def once() -> float:
         began = time.perf_counter()
-        run()
+        ask_once()
         return (time.perf_counter() - began) * 1_000
 
     return min(once() for _ in range(ROUNDS))
@@ -69,15 +68,9 @@ def _best_ms(run: Callable[[], object]) -> float:
 def _build(home: Path) -> None:
     with running(home, "collect", "--port", "0", stdout=subprocess.PIPE) as collector:
         address = json.loads(collector.stdout.readline())["address"]
-        _run(home, "simulate", "--url", address, "--days", str(DAYS), "--scale", str(SCALE))
+        run(home, "simulate", "--url", address, "--days", str(DAYS), "--scale", str(SCALE))
     for verb in ("land", "refine", "model"):
-        _run(home, verb)
-
-
-def _run(home: Path, *words: str) -> None:
-    done = subprocess.run([LAKEHOUSE, *words], env=child_environment(LAKEHOUSE_HOME=str(home)), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"lakehouse {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+        run(home, verb)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ whether the disk or the page cache answered. Days are equal in all but their ids
 
 import random
 import resource
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,13 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench import LAKEHOUSE, Row
+from bench import Row, run
 from lakehouse.contracts import registry
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.project import arrow_schema, clean_fields
 from lakehouse.envelope import Envelope, pack_envelopes
 from lakehouse.places import clean_table
-from lakehouse.settings import Settings, child_environment
+from lakehouse.settings import Settings
 from lakehouse.storage.open import open_bus, open_tables, open_vault
 
 YOUNG, OLD = 3, 61
@@ -82,10 +81,7 @@ def _costs_of_day(number: int) -> dict[str, list[Cost]]:
 
 def _run(settings: Settings, command: str) -> Cost:
     cpu_s, read_mb = _spent()
-    environment = child_environment(LAKEHOUSE_HOME=str(settings.home))
-    done = subprocess.run([LAKEHOUSE, command], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"lakehouse {command} ended with {done.returncode}: {done.stderr[-2000:]}")
+    run(settings.home, command)
     after_s, after_mb = _spent()
     return Cost(after_s - cpu_s, after_mb - read_mb)
 

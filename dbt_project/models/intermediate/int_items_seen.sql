@@ -37,17 +37,7 @@ items as (
         event_id
     from ranked
     where place = 1
-    {%- if is_incremental() %}
-        and not exists (
-            select 1
-            from {{ this }} as kept
-            where kept.item_id = ranked.item_id
-                and (
-                    kept.occurred_at < ranked.occurred_at
-                    or (kept.occurred_at = ranked.occurred_at and kept.event_id < ranked.event_id)
-                )
-        )
-    {%- endif %}
+        {{ unless_kept_earlier('item_id') }}
 )
 
 select * from items
