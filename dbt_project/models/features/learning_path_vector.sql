@@ -1,19 +1,13 @@
 {{ config(**replaced_by_day('feature_at', 'learning', type='timestamp', cluster_by=['user_pid'])) }}
 
--- A response counts in the thirty days from its own on, and its sitting may have begun the day before.
-
-with responses as (
-    select * from {{ ref('fact_responses') }}
-    where {{ on_days('occurred_on', 'learning', before=30) }}
-),
-
-user_days as (
+with user_days as (
     select
         user_pid,
         responded_on,
-        count(*) as response_count,
-        {{ count_where('is_correct') }} as correct_count
-    from responses
+        {{ whole_sum('response_count') }} as response_count,
+        {{ whole_sum('correct_count') }} as correct_count
+    from {{ ref('int_skill_days') }}
+    where {{ on_days('responded_on', 'learning', before=29) }}
     group by user_pid, responded_on
 ),
 

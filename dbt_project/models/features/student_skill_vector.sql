@@ -1,23 +1,9 @@
 {{ config(**replaced_by_day('feature_at', 'learning', type='timestamp', cluster_by=['user_pid'])) }}
 
--- A response counts in the thirty days from its own on, and its sitting may have begun the day before.
-
-with responses as (
-    select * from {{ ref('fact_responses') }}
-    where {{ on_days('occurred_on', 'learning', before=30) }}
+with skill_days as (
+    select * from {{ ref('int_skill_days') }}
+    where {{ on_days('responded_on', 'learning', before=29) }}
         and skill is not null
-),
-
-skill_days as (
-    select
-        user_pid,
-        skill,
-        responded_on,
-        count(*) as response_count,
-        {{ count_where('is_correct') }} as correct_count,
-        {{ whole_sum('response_time_ms') }} as response_time_total_ms
-    from responses
-    group by user_pid, skill, responded_on
 ),
 
 described as (
