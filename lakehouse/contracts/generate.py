@@ -2,6 +2,7 @@
 
     contracts/ ─▶ released.json      what others rely on; a breaking change is refused before it is written
                ─▶ dbt_project/…      sources, staging, model contracts, column lists, seeds
+               ─▶ terraform/…        a file a clean table, and the datasets
                ─▶ docs/catalogue/…   a page a dataset; docs/{settings,commands,exit_codes}.md
 
 Each says who made it, and a test fails when one is stale.
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lakehouse import manual
-from lakehouse.contracts import catalogue, dbt, evolve, live
+from lakehouse.contracts import catalogue, dbt, evolve, live, terraform
 from lakehouse.contracts.made_from import lineage
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import ContractError
@@ -39,6 +40,7 @@ def generated(contracts: Registry, root: Path) -> dict[str, str]:
     texts |= {path: page() for path, page in manual_pages.items()}
     texts |= {path: render(contracts) for path, render in dbt.GENERATED.items()}
     texts |= dbt.staging_models(contracts)
+    texts |= terraform.tables(contracts) | terraform.datasets(root)
     return {path: _with_note(path, text) for path, text in texts.items()}
 
 
@@ -67,7 +69,7 @@ def _with_note(path: str, text: str) -> str:
 
 
 def write(contracts: Registry, root: Path) -> list[str]:
-    """Write what differs, delete catalogue pages and staging models of contracts that are gone; return the changed paths, sorted."""
+    """Write what differs, delete what was made of contracts that are gone; return the changed paths, sorted."""
     texts = generated(contracts, root)
     changed = []
     for path, text in texts.items():
@@ -84,7 +86,7 @@ def write(contracts: Registry, root: Path) -> list[str]:
 
 def _orphans(root: Path, texts: dict[str, str]) -> list[str]:
     """Files that we once made of a contract that is gone."""
-    made = [*(root / "docs" / "catalogue").glob("*.md"), *(root / dbt.STAGING).glob("stg_*.sql")]
+    made = [*(root / "docs" / "catalogue").glob("*.md"), *(root / dbt.STAGING).glob("stg_*.sql"), *(root / terraform.TABLES).glob("*.json")]
     return [path for path in (str(file.relative_to(root)) for file in made) if path not in texts]
 
 

@@ -1,0 +1,77 @@
+# Who may do what. Nobody gets a role on the project but to run queries, and nobody but refine one on raw.
+#
+#   refine      works in raw, dead letters, clean and current; unwraps the vault's key
+#   connection  reads clean folders, for BigQuery
+#   dbt         reads clean, writes every other dataset
+#   analysts    read curated
+
+resource "google_service_account" "refine" {
+  account_id   = "lakehouse-refine"
+  display_name = "Lakehouse: refine, ingest, compact"
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_service_account" "dbt" {
+  account_id   = "lakehouse-dbt"
+  display_name = "Lakehouse: model"
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_storage_managed_folder_iam_member" "refine" {
+  for_each = google_storage_managed_folder.work
+
+  bucket         = each.value.bucket
+  managed_folder = each.value.name
+  role           = "roles/storage.objectUser"
+  member         = google_service_account.refine.member
+}
+
+resource "google_kms_crypto_key_iam_member" "refine" {
+  crypto_key_id = google_kms_crypto_key.vault.id
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = google_service_account.refine.member
+}
+
+resource "google_storage_managed_folder_iam_member" "connection" {
+  for_each = local.clean_folders
+
+  bucket         = google_storage_bucket.lake.name
+  managed_folder = google_storage_managed_folder.work[each.key].name
+  role           = "roles/storage.objectViewer"
+  member         = "serviceAccount:${google_bigquery_connection.lake.cloud_resource[0].service_account_id}"
+}
+
+resource "google_bigquery_dataset_iam_member" "dbt" {
+  for_each = local.datasets
+
+  dataset_id = google_bigquery_dataset.of[each.key].dataset_id
+  role       = each.value.tables_by == "dbt" ? "roles/bigquery.dataEditor" : "roles/bigquery.dataViewer"
+  member     = google_service_account.dbt.member
+}
+
+resource "google_bigquery_dataset_iam_member" "analysts" {
+  for_each = {
+    for pair in setproduct([for name, said in local.datasets : name if said.is_for_analysts], var.analysts) :
+    join(" ", pair) => { dataset = pair[0], who = pair[1] }
+  }
+
+  dataset_id = google_bigquery_dataset.of[each.value.dataset].dataset_id
+  role       = "roles/bigquery.dataViewer"
+  member     = each.value.who
+}
+
+resource "google_project_iam_member" "dbt_queries" {
+  project = var.project
+  role    = "roles/bigquery.jobUser"
+  member  = google_service_account.dbt.member
+}
+
+resource "google_project_iam_member" "analysts_query" {
+  for_each = var.analysts
+
+  project = var.project
+  role    = "roles/bigquery.jobUser"
+  member  = each.value
+}
