@@ -7,6 +7,8 @@ And the same town, modelled twice: by dbt on DuckDB, and by Google's reference e
 Every fact, dimension, mart and feature has to come out the same, row by row and bit by bit.
 """
 
+import json
+import re
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -68,6 +70,21 @@ def test_google_reads_every_model_as_its_contract_says(nodes, warehouse: BigQuer
                 refused[node["name"]] = f"gives {sorted(set(columns) - wanted)}, not {sorted(wanted - set(columns))}"
     assert refused == {}
     assert promised.keys() <= read
+
+
+def test_whatever_dbt_reads_or_writes_has_a_dataset_and_what_it_only_reads_a_table(nodes, root: Path) -> None:
+    """Those that Terraform makes; it makes none for nobody, and no table where dbt makes one."""
+    said = json.loads((root / "terraform/generated/datasets.json").read_text(encoding="utf-8"))["datasets"]
+    made = {f"{t['dataset']}.{t['table']}" for t in map(_json, (root / "terraform/generated/tables").glob("*.json"))}
+    found = [n for n in nodes("full") if n["resource_type"] in ("model", "seed", "test") and n["config"]["materialized"] != "ephemeral"]
+    written = {f"{n['schema']}.{n['alias']}" for n in found if n["resource_type"] != "test"}
+    read = {name for n in found if n.get("compiled_code") for name in re.findall(r"`(\w+\.\w+)`", flat(n["compiled_code"]))}
+    assert read - written == made
+    assert {name.partition(".")[0] for name in read | written} == {each["dataset"] for each in said}
+
+
+def _json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("offline_mode", ["full", "incremental"])

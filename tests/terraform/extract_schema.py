@@ -89,6 +89,8 @@ def _computed(made: dict, config: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    uses = {(kind, block.type) for path in sorted(TERRAFORM.glob("*.tf")) for kind, block in blocks(parsed(path.read_text(encoding="utf-8")))}
+    uses = {
+        (kind, block.type) for path in sorted(TERRAFORM.glob("*.tf")) for kind, block in blocks(parsed(path.read_text(encoding="utf-8")))
+    }
     schema = extract(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), uses)
     SCHEMA.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")

@@ -1,11 +1,12 @@
 """Terraform's files, read: blocks with their arguments, and what in them the provider would refuse.
 
-    terraform/*.tf ─▶ python-hcl2 ─▶ blocks() ─▶ problems(), against google_schema.json
+terraform/*.tf ─▶ python-hcl2 ─▶ blocks() ─▶ problems(), against google_schema.json
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import hcl2
@@ -24,7 +25,9 @@ class Block:
     body: dict
 
 
+@lru_cache(maxsize=64)
 def parsed(text: str) -> dict:
+    """Read it, don't change it."""
     return _plain(hcl2.loads(text))
 
 
@@ -90,5 +93,11 @@ def _references(text: str) -> set[tuple[str, str]]:
 
 
 def _may_be_asked(schema: dict, of_type: str, asked: str) -> bool:
-    known = schema["data" if of_type.startswith("data.") else "resources"].get(of_type.removeprefix("data."), {})
-    return asked in {"id", *known.get("required", ()), *known.get("optional", ()), *known.get("blocks", ()), *known.get("computed", ())}
+    known = schema["data" if of_type.startswith("data.") else "resources"].get(of_type.removeprefix("data."))
+    return known is not None and asked in {
+        "id",
+        *known.get("required", ()),
+        *known.get("optional", ()),
+        *known.get("blocks", ()),
+        *known.get("computed", ()),
+    }
