@@ -1,6 +1,6 @@
-"""`lakehouse prepare`: every clean table is there, if only empty.
+"""`lakehouse prepare`: every clean table is there, with every column of its contract, if only empty.
 
-DuckDB is shown an empty view where there is no table yet; BigQuery asks for a Delta log, by which it knows the columns.
+DuckDB is shown a view that makes up for what is missing; BigQuery asks the Delta log, and fails a query of what is not in it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ from lakehouse.storage.protocols import TableStore
 
 
 def prepare() -> None:
-    """Make the clean tables that are not there yet, empty, with the columns of their contracts.
+    """Make the clean tables and columns that contracts have and the lake has not yet, empty.
 
-    BigQuery cannot be shown a table that has no Delta log: run it once before `terraform apply`, and again after a contract
-    was added. A table that is there stays as it is. On a laptop nobody needs it.
+    BigQuery cannot be shown a table that has no Delta log, nor a column that no row has brought yet: run it once before
+    `terraform apply`, and again after a contract or a field was added. Rows stay as they are. On a laptop nobody needs it.
 
     Example: `lakehouse prepare`
     """
@@ -27,16 +27,19 @@ def prepare() -> None:
 
     contracts = registry()
     made = make_missing(open_tables(settings()), contracts.clean, contracts.vocabulary)
-    typer.echo("\n".join(f"made {table}" for table in made) if made else "nothing to do: every clean table is there")
+    typer.echo("\n".join(f"made {name}" for name in made) if made else "nothing to do: every clean table is as its contract says")
 
 
 def make_missing(tables: TableStore, contracts: Iterable[Contract], vocabulary: Mapping[str, Field]) -> list[str]:
-    """The tables that were made."""
+    """Tables that were made, and columns as table.column. Raises ContractError where a column is there with another type."""
     made = []
     for contract in contracts:
-        table = clean_table(contract.domain, contract.table)
-        if tables.version(table) < 0:
-            # A batch of no rows. Should refine be first in between, this one is a commit that changes nothing.
-            tables.append(table, arrow_schema(clean_fields(contract, vocabulary)).empty_table(), "prepared", {})
-            made.append(table)
+        table, wanted = clean_table(contract.domain, contract.table), arrow_schema(clean_fields(contract, vocabulary))
+        there = tables.schema(table)
+        missing = [name for name in wanted.names if there is None or name not in there.names]
+        if missing:
+            # A batch of no rows, named after what it brings. Should refine be first, it is a commit that changes nothing.
+            name = "prepared" if there is None else f"prepared {' '.join(missing)}"
+            tables.append(table, wanted.empty_table(), name, {})
+            made += [table] if there is None else [f"{table}.{name}" for name in missing]
     return made
