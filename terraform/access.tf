@@ -2,8 +2,8 @@
 #
 #   refine      works in raw, dead letters, clean and current; unwraps the vault's key
 #   connection  reads clean folders, for BigQuery
-#   dbt         reads clean, writes every other dataset
-#   analysts    read curated
+#   dbt         reads clean, writes every other dataset ┐
+#   analysts    read curated                            ┴▶ each dataset's own list, in warehouse.tf
 
 resource "google_service_account" "refine" {
   account_id   = "lakehouse-refine"
@@ -41,25 +41,6 @@ resource "google_storage_managed_folder_iam_member" "connection" {
   managed_folder = google_storage_managed_folder.work[each.key].name
   role           = "roles/storage.objectViewer"
   member         = "serviceAccount:${google_bigquery_connection.lake.cloud_resource[0].service_account_id}"
-}
-
-resource "google_bigquery_dataset_iam_member" "dbt" {
-  for_each = local.datasets
-
-  dataset_id = google_bigquery_dataset.of[each.key].dataset_id
-  role       = each.value.tables_by == "dbt" ? "roles/bigquery.dataEditor" : "roles/bigquery.dataViewer"
-  member     = google_service_account.dbt.member
-}
-
-resource "google_bigquery_dataset_iam_member" "analysts" {
-  for_each = {
-    for pair in setproduct([for name, said in local.datasets : name if said.is_for_analysts], var.analysts) :
-    join(" ", pair) => { dataset = pair[0], who = pair[1] }
-  }
-
-  dataset_id = google_bigquery_dataset.of[each.value.dataset].dataset_id
-  role       = "roles/bigquery.dataViewer"
-  member     = each.value.who
 }
 
 resource "google_project_iam_member" "dbt_queries" {

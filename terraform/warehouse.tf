@@ -18,6 +18,27 @@ resource "google_bigquery_dataset" "of" {
     kms_key_name = google_kms_crypto_key.lake.id
   }
 
+  # Said in full, for a dataset without it is open to every reader and writer of the project.
+  access {
+    role          = "OWNER"
+    special_group = "projectOwners"
+  }
+
+  access {
+    role          = each.value.tables_by == "dbt" ? "WRITER" : "READER"
+    user_by_email = google_service_account.dbt.email
+  }
+
+  dynamic "access" {
+    for_each = each.value.is_for_analysts ? var.analysts : []
+
+    content {
+      role           = "READER"
+      group_by_email = startswith(access.value, "group:") ? trimprefix(access.value, "group:") : null
+      user_by_email  = startswith(access.value, "group:") ? null : regex("[^:]+$", access.value)
+    }
+  }
+
   depends_on = [google_kms_crypto_key_iam_member.lake]
 }
 

@@ -109,6 +109,18 @@ def test_nobody_reads_raw_but_refine_and_no_role_is_broad(files) -> None:
     assert not [body for _, _, body in granted if re.search(r"admin|owner|roles/(editor|viewer)", str(body["role"]), re.I)]
 
 
+def test_a_dataset_is_open_to_whom_it_names_alone(files) -> None:
+    """Without an owner of its own in the list, BigQuery would add every reader and writer of the project."""
+    (dataset,) = [b.body for text in files.values() for _, b in blocks(parsed(text)) if b.type == "google_bigquery_dataset"]
+    assert [a["special_group"] for a in dataset["access"] if "special_group" in a] == ["projectOwners"]
+    assert [a["role"] for a in dataset["access"]] == ["OWNER", '${each.value.tables_by == "dbt" ? "WRITER" : "READER"}']
+    (analysts,) = [content for each in dataset["dynamic"] for content in each["access"]["content"]]
+    assert (analysts["role"], dataset["dynamic"][0]["access"]["for_each"]) == (
+        "READER",
+        "${each.value.is_for_analysts ? var.analysts : []}",
+    )
+
+
 @pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on this machine")
 def test_terraform_reads_the_generated_files_as_meant(tmp_path, tables, datasets) -> None:
     shutil.copy(TERRAFORM / "contracts.tf", tmp_path)
