@@ -1,9 +1,11 @@
 """What comes late lands where it would have been, and what stood in its place is gone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clean_rows import ask, exam, login, seoul, source, web, write
+from lakes import PARSE, NewLake
 
 from lakehouse.model.build import build
 from lakehouse.settings import settings
@@ -12,24 +14,20 @@ pytestmark = pytest.mark.slow(40)
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def warehouse(new_lake: NewLake) -> Iterator[Path]:
     """A first day's arrivals, built; then what came late, built too."""
-    home = tmp_path_factory.mktemp("late")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKEHOUSE_HOME", str(home))
-        settings.cache_clear()
+    with new_lake() as home:
         write(_on_time(), "on-time")
         build(settings())
         write(_late(), "late")
-        project = home / "warehouse" / "dbt" / "target" / "partial_parse.msgpack"
+        project = home / "warehouse" / "dbt" / "target" / PARSE
         parsed_at = project.stat().st_mtime_ns
         built = build(settings())
         assert built.clocks is not None, "the second build must replace days, not everything"
         assert project.stat().st_mtime_ns == parsed_at, "the second build must not make dbt parse the whole project again"
         sittings = next((home / "warehouse" / "dbt" / "target" / "compiled").rglob("int_sittings.sql")).read_text()
         assert "date '2025-11-09'" in sittings, "dbt must read the days of the build's plan"
-    settings.cache_clear()
-    return home
+        yield home
 
 
 def _on_time() -> list:

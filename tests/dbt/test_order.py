@@ -16,10 +16,12 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 from clean_rows import Row, exam, exported, write
+from lakes import PARSE, NewLake
 from small_town import town
 
 from lakehouse.contracts import registry
@@ -42,19 +44,14 @@ def rows() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def at_once(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def at_once(rows: list[Row], new_lake: NewLake) -> dict[str, bytes]:
     """What one quiet build makes of everything."""
-    with pytest.MonkeyPatch.context() as patch:
-        return _built(tmp_path_factory.mktemp("at_once"), rows, patch)
+    return _built_at_once(rows, new_lake)
 
 
-def _built(home: Path, rows: list[Row], patch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    patch.setenv("LAKEHOUSE_HOME", str(home))
-    settings.cache_clear()
-    write(rows, "all")
-    build(settings())
-    settings.cache_clear()
-    return exported(home)
+def _built_at_once(rows: list[Row], new_lake: NewLake) -> dict[str, bytes]:
+    with new_lake() as home:
+        return _built_piecewise(home, [rows], _NO_TESTS)
 
 
 # The later pieces touch every other day only: sittings whose other half is on an untouched day, first days that move to
@@ -62,19 +59,18 @@ def _built(home: Path, rows: list[Row], patch: pytest.MonkeyPatch) -> dict[str, 
 
 
 @pytest.fixture(scope="module")
-def half_built(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home where most is built, and the odd days' rest has not come."""
+def half_built(rows: list[Row], new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a home where most is built, and the odd days' rest has not come."""
     half, _, even_days = _pieces(rows)
-    with pytest.MonkeyPatch.context() as patch:
-        where = tmp_path_factory.mktemp("half_built")
-        _built(where, half + even_days, patch)
-    return where
+    with new_lake() as home:
+        _built_piecewise(home, [half + even_days])
+        return shutil.copytree(home, tmp_path_factory.mktemp("half_built"), dirs_exist_ok=True)
 
 
 def test_two_pieces_in_any_order_give_what_one_build_gives(
     at_once: dict[str, bytes], half_built: Path, home: Path, rows: list[Row]
 ) -> None:
-    in_pieces = _completed(half_built, home, rows)
+    in_pieces = _completed(half_built, home, rows, _NO_TESTS)
     assert in_pieces.keys() == at_once.keys()
     assert [name for name in at_once if in_pieces[name] != at_once[name]] == []
     assert all(at_once[f"curated.{name}"].count(b"\n") > 5 for name in (*_BY_DAY, "dim_user", "dim_user_history"))
@@ -91,17 +87,21 @@ def test_models_that_depend_on_the_order_are_found_out(
     assert right in clocks.read_text(), "the line that the mistake is made in is gone: make it where days are chosen now"
     clocks.write_text(clocks.read_text().replace(right, wrong))
     monkeypatch.setenv("LAKEHOUSE_DBT_PROJECT", str(project))
+    (home / "warehouse" / "dbt" / "target" / PARSE).unlink()  # of the right project
     settings.cache_clear()
-    mistaken = _completed(half_built, home, rows, select=("resource_type:model",))  # dbt's own tests would stop some of them
+    mistaken = _completed(half_built, home, rows, _NO_TESTS)
     assert [name for name in _BY_DAY if mistaken[f"curated.{name}"] == at_once[f"curated.{name}"]] == []
 
 
 _BY_DAY = [c.table for c in registry().layer("curated") if c.table.startswith(("fact_", "mart_"))]
 """Every fact and every mart. Dimensions are replaced by key."""
 
+_NO_TESTS = ("resource_type:model", "resource_type:seed")
+"""What dbt builds where its own tests would stop a mistake, or have been asked before."""
 
-def _completed(half_built: Path, home: Path, rows: list[Row], select: tuple[str, ...] = ()) -> dict[str, bytes]:
-    shutil.copytree(half_built, home, dirs_exist_ok=True)
+
+def _completed(half_built: Path, home: Path, rows: list[Row], select: tuple[str, ...]) -> dict[str, bytes]:
+    shutil.copytree(half_built, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns(PARSE))
     _, odd_days, _ = _pieces(rows)
     return _built_piecewise(home, [odd_days], select)
 
@@ -120,8 +120,8 @@ def _pieces(rows: list[Row]) -> list[list[Row]]:
 
 
 def _built_piecewise(home: Path, pieces: list[list[Row]], select: tuple[str, ...] = ()) -> dict[str, bytes]:
-    for number, piece in enumerate(pieces, start=1):
-        write(piece, f"piece-{number}")
+    for piece in pieces:
+        write(piece, uuid.uuid4().hex)  # a batch that is there already would be taken for the same one
         build(settings(), select=select)
     return exported(home)
 
@@ -134,12 +134,12 @@ def test_killed_builds_are_made_up_for(at_once: dict[str, bytes], home: Path, ro
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(6, 10))
-def test_many_killed_builds_are_made_up_for(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_many_killed_builds_are_made_up_for(home: Path, new_lake: NewLake, seed: int) -> None:
     chance = random.Random(seed)
     moments = [[chance.uniform(0, 3) for _ in range(3)], [chance.uniform(0, 3) for _ in range(5)]]
     rows = [*town(seed), *_PARTED, *_PARTED_LATE]
     found = _killed(home, rows, moments, seed)
-    quiet = _built(tmp_path / "quiet", rows, monkeypatch)
+    quiet = _built_at_once(rows, new_lake)
     assert [name for name in quiet if found[name] != quiet[name]] == []
 
 
