@@ -4,7 +4,9 @@
     find(keys) ─▶ (keys that are there, their days)           a window of a run at a time is mapped, and let go again
 
 Runs of a week of receipt are merged among themselves, four of about a size into one, so that a whole week can be dropped.
-`runs.json` says which runs there are, and is replaced in one step; a file that it does not name does not count.
+`runs.json` says which runs there are, and is replaced in one step; a file that it does not name does not count. Runs are not
+synced: a killed process loses nothing of them, and after a power cut the checksums tell. So they are read once a boot of the
+machine, not at every start: a month of 25 million events a day is 9 GB of keys.
 """
 
 import json
@@ -24,6 +26,7 @@ _FORMAT = 1
 _WINDOW = 4_000_000  # keys that are mapped at once
 _MERGED_AT_ONCE = 1_000_000
 _OF_A_SIZE = 4
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,13 @@ class KeyRuns:
         self._folder = folder
         self.covers, self.dropped, self.runs = -1, 0, []
         self._stamp: tuple[int, int] | None = None
+        self._checked_on_boot = ""
         self.reload()
+        is_checked = self._checked_on_boot == _boot() != ""
         for run in self.runs:
-            self._check(run)
+            self._check(run, is_checked)
+        if self.runs and not is_checked:
+            self._replace(self.runs, self.covers)
 
     @property
     def count(self) -> int:
@@ -67,6 +74,7 @@ class KeyRuns:
             if said["format"] != _FORMAT:
                 raise ValueError("another format")
             self.covers, self.dropped, self.runs = said["covers"], said["dropped"], [Run(**run) for run in said["runs"]]
+            self._checked_on_boot = said.get("checked_on_boot", "")
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptError(f"{self._folder / LIST} is damaged", hint="it is made again from clean") from error
         return True
@@ -123,7 +131,6 @@ class KeyRuns:
             yield keys[order], days[order]
 
     def _written(self, count: int, week: int, parts) -> Run:
-        """Not synced: after a power cut the checksum tells, and the index is made again."""
         make_folder(self._folder)
         numbers = [int(p.name[4:10]) for p in self._folder.glob("run-*.keys")]
         path = self._folder / f"run-{max(numbers, default=0) + 1:06d}.keys"
@@ -140,7 +147,7 @@ class KeyRuns:
 
     def _replace(self, runs: list[Run], covers: int) -> None:
         gone = {run.name for run in self.runs} - {run.name for run in runs}
-        said = {"format": _FORMAT, "covers": covers, "dropped": self.dropped, "runs": [asdict(run) for run in runs]}
+        said = {"format": _FORMAT, "covers": covers, "dropped": self.dropped, "checked_on_boot": _boot(), "runs": [*map(asdict, runs)]}
         write_file(self._folder / LIST, json.dumps(said, indent=1).encode())
         self.runs, self.covers, self._stamp = runs, covers, self._stamp_now()
         for name in gone:
@@ -153,10 +160,10 @@ class KeyRuns:
             return None
         return found.st_ino, found.st_mtime_ns
 
-    def _check(self, run: Run) -> None:
+    def _check(self, run: Run, is_checked: bool) -> None:
         path = self._folder / run.name
         try:
-            is_whole = path.stat().st_size == 12 * run.keys and _crc(path) == run.crc
+            is_whole = path.stat().st_size == 12 * run.keys and (is_checked or _crc(path) == run.crc)
         except FileNotFoundError:
             is_whole = False
         if not is_whole:
@@ -184,6 +191,11 @@ def _found(path: Path, count: int, keys: np.ndarray) -> Iterator[tuple[np.ndarra
                     mapped.madvise(mmap.MADV_DONTNEED)  # a page that was looked at is not ours to keep
         finally:
             del all_keys, all_days, window
+
+
+def _boot() -> str:
+    """Which start of the machine this is; empty where the system does not say."""
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
 
 
 def _crc(path: Path) -> int:

@@ -4,7 +4,8 @@
       ─▶ one more equal day by the bus ─▶ land ─▶ refine (measured) ─▶ model (measured) ─▶ and once more
 
 CPU seconds and bytes read of the whole command, start-up included, the better of two days. Bytes are those of every read,
-whether the disk or the page cache answered. Days are equal in all but their ids: the same users at the same hours.
+whether the disk or the page cache answered; what is looked at in a mapped file (the index of event keys) is not among them. Days are
+equal in all but their ids: the same users at the same hours.
 """
 
 import random

@@ -145,3 +145,27 @@ def test_runs_hold_what_was_added(tmp_path: Path) -> None:
     found, days = key_runs.KeyRuns(tmp_path).find(asked)
     assert sorted(found.tolist()) == sorted(np.concatenate(every).tolist())
     assert {(int(k), int(d)) for k, d in zip(found, days)} == {(int(k), n) for n, keys in enumerate(every) for k in keys}
+
+
+def test_after_a_power_cut_what_was_lost_of_a_run_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(tmp_path)
+    lake.append([f"event-{n}" for n in range(50)])
+    assert lake.known(["event-1"]) == {"event-1"}
+    (run,) = (tmp_path / "index").glob("*.keys")
+    run.write_bytes(bytes(run.stat().st_size))  # its length reached the disk, its pages did not
+    boot = tmp_path / "boot_id"
+    boot.write_text("another")
+    monkeypatch.setattr(key_runs, "_BOOT_ID", boot)
+    lake.index = lake.opened()
+    assert lake.known(["event-1"]) == {"event-1"}
+
+
+def test_within_one_boot_a_run_is_read_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = key_runs.KeyRuns(tmp_path)
+    runs.add(np.arange(100), np.full(100, 7, np.int32), week=1, covers=1)
+    for boot, reads in (("first", 1), ("first", 0), ("second", 1), ("", 1), ("", 1)):
+        read: list[Path] = []
+        monkeypatch.setattr(key_runs, "_boot", lambda boot=boot: boot)
+        monkeypatch.setattr(key_runs, "_crc", lambda path, read=read, crc=runs.runs[0].crc: read.append(path) or crc)
+        key_runs.KeyRuns(tmp_path)
+        assert len(read) == reads, boot
