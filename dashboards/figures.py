@@ -120,6 +120,8 @@ def _counted(field: Field, card: Card) -> tuple[str, str, str]:
         return "number", "logits", ".2f"
     if name.endswith("_score") or name == "score":
         return "number", f"points, {field.minimum:g} to {field.maximum:g}", ".1f"
+    if name.endswith("_rank"):
+        return "number", "place", ",.0f"
     if field.type == "integer":
         return "number", "count", ",.0f"
     return "number", "", ".2f"
@@ -131,10 +133,11 @@ def _label(field: Field) -> str:
         return "Business day"
     words = name.split("_")
     kept = [_WHOLE.get(word, word) for word in words if word not in _DROPPED or (word == "name" and len(words) == 1)]
-    kept = [f"{word[:-1]}-day" if word[:-1].isdigit() and word.endswith("d") else word for word in kept]
-    label = " ".join(word for word in kept if word)
-    if name.endswith("_count") and not label.endswith(_DONE):
+    windows = [f"{word[:-1]}-day" for word in kept if word[:-1].isdigit() and word.endswith("d")]
+    label = " ".join(word for word in kept if word and not (word[:-1].isdigit() and word.endswith("d")))
+    if ("_count_" in name or name.endswith("_count")) and not label.endswith(_DONE):
         label = label if label.endswith("s") else f"{label}s"
+    label = " ".join([label, *windows])
     if name.endswith("_ratio") and label.endswith(_DONE):
         label = f"share {label}"
     return label[:1].upper() + label[1:]

@@ -10,7 +10,9 @@ from collections import Counter
 
 import numpy as np
 
+from simulator.answers_ledger import AnswersLedger
 from simulator.city import City
+from simulator.contents_ledger import ContentsLedger
 from simulator.exams_ledger import ExamsLedger
 from simulator.lines import dwell_ms
 from simulator.media import KINDS
@@ -70,6 +72,7 @@ class Ledger:
         self.practice: dict[tuple[str, int, str], np.ndarray] = {}  # (contract, day, event_type) → rows, duration_ms, score × 100
         self.media: Counter[str] = Counter()  # kind → objects
         self.takes, self.progress, self.visits = TakesLedger(city), ProgressLedger(city), VisitsLedger(city, FUNNEL)
+        self.contents, self.answers = ContentsLedger(city), AnswersLedger(city)
         self.revenue, self.sat = RevenueLedger(city), ExamsLedger(city)
         self.has_source = False  # whether purchases are payments of a source database
 
@@ -81,11 +84,14 @@ class Ledger:
         self.progress.add(part)
         self.sat.add(part)
         self.visits.add(part)
+        self.contents.add(part)
+        self.answers.add_calls(part)
         self.revenue.add(part)
 
     def add_practice(self, part: Slice, practice: Practice) -> None:
         takes, videos, consents = practice.takes, practice.videos, practice.consents
         self.takes.add(part, takes)
+        self.answers.add_takes(part, takes)
         nothing = np.zeros(len(takes.kind), np.int64)
         for kind, contract in enumerate(TAKE_CONTRACTS):
             mine, up = takes.kind == kind, (takes.kind == kind) & takes.is_uploaded

@@ -14,6 +14,7 @@ from simulator.calendar import texts
 from simulator.city import SKILLS, City
 from simulator.slices import Slice
 from simulator.visits import (
+    AI_FAILURES,
     AI_FEATURES,
     AI_MODELS,
     CART,
@@ -24,6 +25,7 @@ from simulator.visits import (
     LOGIN_SUCCEEDED,
     LOGIN_TYPES,
     MISSION,
+    NAMES_CONTENT,
     NO_CAMPAIGN,
     NOBODY,
     PROGRESS,
@@ -34,6 +36,7 @@ from simulator.visits import (
     WEB_TYPES,
     campaign_id,
     campaigns,
+    content_numbers,
 )
 
 DEVICES = ("desktop", "phone", "tablet")
@@ -106,7 +109,7 @@ class _Writer:
 
     def web(self):
         web, times = self.part.web, self.part.times(self.part.web)
-        rows = zip(hex_ids(self.rng, len(times)), web.visit.tolist(), texts(times), web.type.tolist(), web.user.tolist(), web.page.tolist(), web.thing.tolist(), web.amount.tolist(), campaigns(web).tolist())  # fmt: skip
+        rows = zip(hex_ids(self.rng, len(times)), web.visit.tolist(), texts(times), web.type.tolist(), web.user.tolist(), web.page.tolist(), np.where(np.isin(web.type, NAMES_CONTENT), content_numbers(web), web.thing).tolist(), web.amount.tolist(), campaigns(web).tolist())  # fmt: skip
         lines = [
             self._outer("web.behaviour.events", WEB_TYPES[kind], event_id, visit, when, f"{self.seen[visit]}{_did(kind, page, thing, amount)}{_led(campaign)}{self.extra[visit]}", user != NOBODY)
             for event_id, visit, when, kind, user, page, thing, amount, campaign in rows
@@ -173,16 +176,15 @@ class _Writer:
     def ai(self):
         ai = self.part.ai
         times, lines = self.part.times(ai), []
-        rows = zip(hex_ids(self.rng, len(times)), ai.visit.tolist(), texts(times), ai.model.tolist(), ai.feature.tolist(), ai.is_failed.tolist(), ai.input_tokens.tolist(), ai.output_tokens.tolist(), ai.cost_micro.tolist(), ai.latency_ms.tolist())  # fmt: skip
-        for event_id, visit, when, model, feature, is_failed, sent, written, cost, latency in rows:
+        rows = zip(hex_ids(self.rng, len(times)), ai.visit.tolist(), texts(times), ai.model.tolist(), ai.feature.tolist(), ai.is_failed.tolist(), ai.failure.tolist(), ai.input_tokens.tolist(), ai.output_tokens.tolist(), ai.cost_micro.tolist(), ai.latency_ms.tolist())  # fmt: skip
+        for event_id, visit, when, model, feature, is_failed, failure, sent, written, cost, latency in rows:
             rest = (
                 f'"session_id":"{self.session[visit]}","ai_request_id":"ai-{event_id[:20]}","model_name":"{AI_MODELS[model]}",'
                 f'"ai_feature":"{AI_FEATURES[feature]}","latency_ms":{latency},"prompt_text":"{self._prompt(visit, sent)}"'
             )
             if is_failed:
-                lines.append(
-                    self._outer("ai.usage.events", "ai_request_failed", event_id, visit, when, f'{rest},"failure_reason":"overloaded"')
-                )
+                rest += f',"failure_reason":"{AI_FAILURES[failure]}"'
+                lines.append(self._outer("ai.usage.events", "ai_request_failed", event_id, visit, when, rest))
                 continue
             rest += f',"input_tokens":{sent},"output_tokens":{written},"cost_usd":"{cost // 10**6}.{cost % 10**6:06d}"'
             lines.append(self._outer("ai.usage.events", "ai_request_completed", event_id, visit, when, rest))

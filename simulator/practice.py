@@ -28,6 +28,8 @@ _MOST_TAKES = 5
 _TAKE_MS = 45_000
 _LONGEST_MS = 900_000  # from a visit's begin to the last thing that happens here
 _OUTCOMES = [0.92, 0.05, 0.03]
+SCORING_MODELS = (("voice-scorer-2.0", "voice-scorer-2.1"), ("motion-scorer-1.4", "motion-scorer-1.5"))
+TAKE_FAILURES = ("unusable_recording", "timeout", "overloaded")
 
 
 @dataclass
@@ -45,6 +47,16 @@ class Takes:
     duration_ms: np.ndarray
     score_centi: np.ndarray
     prosody_centi: np.ndarray
+
+    @property
+    def version(self) -> np.ndarray:
+        """Index of the kind's SCORING_MODELS: a quarter of the exercises are scored by the new one already."""
+        return (self.exercise % 4 == 0).astype(np.int64)
+
+    @property
+    def failure(self) -> np.ndarray:
+        """Index of TAKE_FAILURES; why the take failed, where it did."""
+        return self.exercise % len(TAKE_FAILURES)
 
     @property
     def is_uploaded(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from simulator.calendar import texts
 from simulator.city import City
 from simulator.lines import DEVICES, Lines, hex_ids
 from simulator.media import CONTENT_TYPES, KINDS, MediaUpload, recorded
-from simulator.practice import DISCARDED, FAILED, PURPOSES, SCORED, SOURCES, VOICE, WITHDRAWN, Practice
+from simulator.practice import DISCARDED, FAILED, PURPOSES, SCORED, SCORING_MODELS, SOURCES, TAKE_FAILURES, VOICE, WITHDRAWN, Practice
 from simulator.slices import Slice
 
 VOICE_EVENTS, MOTION_EVENTS, VIDEO_EVENTS, CONSENT_EVENTS = (
@@ -84,10 +84,11 @@ class _Writer:
                 continue
             what(UPLOADED, 1, f',"media_id":"{media_ids[n]}","duration_ms":{takes.duration_ms[n]}')
             self._upload(n, kind, visit, media_ids[n], int(takes.duration_ms[n]))
+            model = f',"model_name":"{SCORING_MODELS[kind][takes.version[n]]}"'
             if outcome == FAILED:
-                what(WAS_FAILED, 2, ',"failure_reason":"unusable_recording"')
+                what(WAS_FAILED, 2, f'{model},"failure_reason":"{TAKE_FAILURES[takes.failure[n]]}"')
             elif outcome == SCORED:
-                what(WAS_SCORED, 2, _scores(kind, int(takes.score_centi[n]), int(takes.prosody_centi[n])))
+                what(WAS_SCORED, 2, model + _scores(kind, int(takes.score_centi[n]), int(takes.prosody_centi[n])))
 
     def videos(self) -> None:
         videos = self.practice.videos

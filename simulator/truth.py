@@ -41,6 +41,8 @@ def tables(city, ledger: Ledger) -> dict[str, pa.Table]:
         "mart_kzone_voice": _mart("mart_kzone_voice", takes.contents(VOICE)),
         "mart_kzone_motion": _mart("mart_kzone_motion", takes.contents(MOTION)),
         "mart_learning_progress": _mart("mart_learning_progress", ledger.progress.rows()),
+        "mart_content_trends": _mart("mart_content_trends", ledger.contents.trend_rows()),
+        "mart_ai_quality": _mart("mart_ai_quality", ledger.answers.rows()),
         "mart_campaign": _mart("mart_campaign", ledger.visits.campaign_rows()),
         "mart_adaptive_stop": _mart("mart_adaptive_stop", ledger.sat.stop_rows()),
         "mart_exam_performance": _mart("mart_exam_performance", _exam_rows(city, ledger)),
@@ -195,6 +197,6 @@ def _fact_rows(ledger: Ledger) -> Iterator[tuple]:
     for kind, fact, hourly in ((VOICE, "fact_voice_analysis", "fact_kzone_voice"), (MOTION, "fact_motion_analysis", "fact_motion_scores")):
         yield fact, ledger.takes.take_count(kind)
         yield hourly, ledger.takes.hour_count(kind)
-    yield "fact_content_views", ledger.visits.content_views
+    yield "fact_content_views", ledger.contents.view_count
     yield "fact_payments", ledger.revenue.payment_count if ledger.has_source else 0
     yield "fact_user_engagement", sum(int(np.bitwise_count(active).sum()) for active in ledger.active)

@@ -17,6 +17,7 @@ ANONYMOUS_SHARE = 0.30
 ELSEWHERE_SHARE = 0.07  # visits to another zone than the user's own
 WEB_TYPES = ("page_view", "click", "scroll", "dwell", "signup", "mission_complete", "checklist", "progress", "rating", "review", "add_to_cart", "purchase")  # fmt: skip
 PAGE_VIEW, CLICK, SCROLL, DWELL, SIGNUP, MISSION, CHECKLIST, PROGRESS, RATING, REVIEW, CART, PURCHASE = range(len(WEB_TYPES))
+NAMES_CONTENT = (PROGRESS, RATING, REVIEW)
 _SIGNED_IN = np.array([0.34, 0.16, 0.12, 0.19, 0, 0.05, 0.03, 0.06, 0.012, 0.008, 0.03, 0])
 _ANONYMOUS = np.array([0.48, 0.17, 0.13, 0.20, 0, 0, 0, 0, 0, 0, 0.02, 0])
 _BUYS_SHARE = 0.4  # of the carts of those who are signed in
@@ -25,6 +26,7 @@ LOGIN_TYPES = ("login_succeeded", "login_failed", "logout")
 AI_MODELS = ("gemini-2.0-flash", "gemini-2.5-flash", "gemini-2.5-pro")
 # Nano-dollars a token, sent and written.
 AI_PRICES = np.array([[100, 400], [300, 2_500], [1_250, 10_000]])
+AI_FAILURES = ("overloaded", "timeout", "refused")
 AI_FEATURES = ("tutor_chat", "essay_feedback", "hint", "explanation", "translation")
 
 
@@ -55,6 +57,7 @@ class WebEvents:
     amount: np.ndarray
 
 
+THINGS = 400  # contents, and what else there is to name
 NO_CAMPAIGN = -1
 _CAMPAIGNS = 6
 
@@ -67,6 +70,11 @@ def campaigns(web: WebEvents) -> np.ndarray:
 
 def campaign_id(number: int) -> str:
     return f"campaign-{number}"
+
+
+def content_numbers(web: WebEvents) -> np.ndarray:
+    """Number of the content that each event names, where its type names one: a few are viewed far more often than most."""
+    return web.thing**3 // THINGS**2
 
 
 @dataclass
@@ -91,6 +99,11 @@ class AiRequests:
     output_tokens: np.ndarray
     cost_micro: np.ndarray
     latency_ms: np.ndarray
+
+    @property
+    def failure(self) -> np.ndarray:
+        """Index of AI_FAILURES; why the call failed, where it did."""
+        return self.offset_ms % len(AI_FAILURES)
 
 
 def begin(city: City, rng: np.random.Generator, day: int, part: int) -> Visits:
@@ -137,7 +150,7 @@ def browse(rng: np.random.Generator, visits: Visits) -> WebEvents:
         kind,
         user,
         rng.integers(0, 60, len(visit)),
-        rng.integers(0, 400, len(visit)),
+        rng.integers(0, THINGS, len(visit)),
         rng.integers(0, 10_000, len(visit)),
     ]
     buys = np.flatnonzero((kind == CART) & is_signed_in & (rng.random(len(visit)) < _BUYS_SHARE))

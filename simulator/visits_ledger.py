@@ -1,6 +1,6 @@
-"""What is true of visits that name a content or a campaign.
+"""What is true of visits that name a campaign.
 
-Slice ─▶ VisitsLedger ─▶ rows of fact_content_views (how many), rows of mart_campaign
+Slice ─▶ VisitsLedger ─▶ rows of mart_campaign
 """
 
 from collections import defaultdict
@@ -10,9 +10,7 @@ import numpy as np
 
 from simulator.city import City
 from simulator.slices import Slice
-from simulator.visits import NO_CAMPAIGN, PROGRESS, RATING, REVIEW, campaign_id, campaigns
-
-_NAMES_CONTENT = (PROGRESS, RATING, REVIEW)
+from simulator.visits import NO_CAMPAIGN, campaign_id, campaigns
 
 
 class VisitsLedger:
@@ -21,14 +19,11 @@ class VisitsLedger:
     def __init__(self, city: City, funnel: Sequence[int]) -> None:
         """`funnel`: the types of web events that are its steps; the first one is that of a visit itself."""
         self._city, self._steps = city, funnel[1:]
-        self.content_views = 0
         self._campaigns: dict[tuple[int, int, int], np.ndarray] = defaultdict(lambda: np.zeros(len(funnel), np.int64))
 
     def add(self, part: Slice) -> None:
         web = part.web
         day = self._city.calendar.day_of(part.times(web))
-        named = np.isin(web.type, _NAMES_CONTENT)
-        self.content_views += np.unique(np.stack([web.visit[named], web.thing[named], day[named]]), axis=1).shape[1]
         did = [set(zip(web.visit[web.type == step].tolist(), day[web.type == step].tolist())) for step in self._steps]
         campaign = campaigns(web)
         brought = campaign != NO_CAMPAIGN

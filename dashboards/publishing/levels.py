@@ -24,7 +24,7 @@ LEAST_PEOPLE = 5
 """A row of fewer people than this is not shown as public: it could be about somebody."""
 
 # The vocabulary's words that count people, the widest first: `tests/dashboards` holds them against its descriptions.
-PEOPLE = ("cohort_size", "mau", "wau", "dau", "learner_count", "visitor_count", "payer_count")
+PEOPLE = ("cohort_size", "mau", "wau", "dau", "learner_count", "visitor_count", "payer_count", "viewer_count")
 
 
 class Level(StrEnum):

@@ -3,6 +3,7 @@
     days with new rows, a clean table ─┬▶ that table's own clock
                                        ├▶ sittings, voice_takes, motion_takes   the days that attempts and takes are filed under: those with
                                        │             new events, and those that what these events are of was filed under before
+                                       ├▶ answers    the days with calls of models, and those that takes, which models score, are filed under
                                        ├▶ payment_days   the days on which changed payments were ordered, by now and before
                                        ├▶ activity   the days on which users did something
                                        ├▶ revenue    payment_days and activity, by which revenue is divided
@@ -33,7 +34,7 @@ FILED = {
     "motion_takes": ("motion_events", "practice_id", "int_motion_takes"),
 }
 """Clock of what is filed under its first day → its clean table, its key, and the model that files it."""
-COMPOSED = (*FILED, "payment_days", "activity", "revenue", "learning", "cohorts")
+COMPOSED = (*FILED, "answers", "payment_days", "activity", "revenue", "learning", "cohorts")
 """The clocks that are no clean table's own."""
 
 
@@ -46,6 +47,7 @@ def clocks(warehouse: duckdb.DuckDBPyConnection, contracts: Registry, changed: M
     filed = {clock: {*own[how[0]], *_filed_under(warehouse, own[how[0]], *how)} for clock, how in FILED.items()}
     return own | {
         **{clock: sorted(days) for clock, days in filed.items()},
+        "answers": sorted({*own["ai_usage_events"], *filed["voice_takes"], *filed["motion_takes"]}),
         "payment_days": sorted(payments),
         "activity": activity,
         "revenue": sorted({*payments, *activity}),

@@ -19,7 +19,7 @@ from lakehouse.places import Home
 
 @dataclass(frozen=True)
 class Shown:
-    """Where a mart shows a metric. `by`: what MetricFlow groups by, each with the mart's column; the day comes before."""
+    """Where a mart shows a metric; null where MetricFlow has no row. `by`: what MetricFlow groups by, each with the mart's column; the day comes before."""
 
     mart: str
     number: str
@@ -31,6 +31,7 @@ _EXAM, _SKILL = {"exam": "exam_id"}, {"response__zone_id": "zone_id", "response_
 _VOICE = {"voice_take__zone_id": "zone_id", "content": "content_id"}
 _MOTION = {"motion_take__zone_id": "zone_id", "content": "content_id"}
 _MODEL = {"ai_call__zone_id": "zone_id", "ai_call__model_name": "model_name"}
+_VIEW = {"content_view__zone_id": "zone_id", "content": "content_id"}
 _CURRENCY = {"payment__zone_id": "zone_id", "payment__price_currency": "price_currency"}
 SHOWN = {
     "attempts": Shown("mart_exam_performance", "attempt_count", _EXAM),
@@ -53,6 +54,7 @@ SHOWN = {
     "payments": Shown("mart_revenue", "payment_count", _CURRENCY),
     "revenue_amount": Shown("mart_revenue", "revenue_amount", _CURRENCY),
     "payers": Shown("mart_revenue", "payer_count", _CURRENCY),
+    "content_views": Shown("mart_content_trends", "nullif(view_count, 0)", _VIEW),
     "active_users": Shown("mart_daily_activity", "dau", {"user_day__zone_id": "zone_id"}, day="activity_on"),
 }
 
@@ -83,5 +85,7 @@ def _compared(warehouse: duckdb.DuckDBPyConnection, engine: MetricFlowEngine, me
     columns = ", ".join(shown.by.values())
     beside = f"select {shown.day}, {columns}, {shown.number} from curated.{shown.mart} where zone_id <> 'all' group by all"
     beside = beside if "zone_id" in columns else beside.replace(" where zone_id <> 'all'", "")
-    metrics, marts = ({row[:-1]: float(row[-1]) for row in warehouse.execute(sql).fetchall()} for sql in (told, beside))
+    metrics, marts = (
+        {row[:-1]: float(row[-1]) for row in warehouse.execute(sql).fetchall() if row[-1] is not None} for sql in (told, beside)
+    )
     return len(marts), [key for key in metrics.keys() | marts.keys() if metrics.get(key) != marts.get(key)]

@@ -206,6 +206,50 @@ class Recount:
                 groups[zone, campaign, day].append(did)
         return {key: (len(some), *(sum(step in did for did in some) for step in STEPS[1:])) for key, some in groups.items()}
 
+    def mart_content_trends(self) -> dict:
+        views = defaultdict(list)  # zone, content, day → a visit each: who, and the stars of its last rating
+        visits = defaultdict(list)
+        for zone, _, payload, day in self.events:
+            if "content_id" in payload and "event_type" in payload and payload["event_type"] in ("progress", "rating", "review"):
+                visits[zone, payload["content_id"], day, payload["session_id"]].append(payload)
+        for (*key, _), events in visits.items():
+            events.sort(key=lambda e: e["occurred_at"])
+            stars = [e["rating_score"] for e in events if e["event_type"] == "rating"]
+            views[tuple(key)].append((events[0]["user_id"], stars[-1] if stars else None))
+        out = {}
+        for zone, day in {(zone, day) for zone, _, day in views}:
+            contents = {content for z, content, d in views if z == zone and timedelta(0) <= day - d < timedelta(14)}
+            week = {c: [v for n in range(7) for v in views.get((zone, c, day - timedelta(n)), [])] for c in contents}
+            for content in contents:
+                today, recent = views.get((zone, content, day), []), week[content]
+                before = sum(len(views.get((zone, content, day - timedelta(n)), [])) for n in range(7, 14))
+                stars = [given for _, given in recent if given is not None]
+                rank = 1 + sum(len(other) > len(recent) for other in week.values())
+                growth = len(recent) / before - 1 if before else None
+                people = len({user for user, _ in today})
+                out[zone, content, day] = (len(today), people, len(recent), before, growth, rank, len(stars), mean(stars))
+        return out
+
+    def mart_ai_quality(self) -> dict:
+        groups = defaultdict(list)  # → why it failed, milliseconds, score
+        for zone, contract, p, day in self.events:
+            if contract == "ai.usage.events":
+                reason = p.get("failure_reason")
+                groups[zone, day, p["ai_feature"], p["model_name"]].append((reason, None if reason else p["latency_ms"], None))
+        for take in self.takes():
+            if take["outcome"] in ("scored", "failed"):
+                purpose = "voice_scoring" if take["contract"] == PRACTICE[0] else "motion_scoring"
+                score = take.get("accuracy_score", take.get("similarity_score"))
+                groups[take["zone"], take["on"], purpose, take["model_name"]].append((take.get("failure_reason"), None, score))
+        out = {}
+        for key, some in groups.items():
+            reasons = Counter(reason for reason, _, _ in some if reason)
+            told = [reasons[name] for name in ("timeout", "refused", "overloaded", "unusable_recording")]
+            latencies, scores = (sorted(row[n] for row in some if row[n] is not None) for n in (1, 2))
+            ranks = [within_percent(latencies, n) for n in (50, 95)] + [within_percent(scores, n) for n in (10, 50, 90)]
+            out[key] = (len(some), reasons.total(), reasons.total() / len(some), *told, *ranks)
+        return out
+
     def mart_revenue(self) -> dict:
         bought = [(zone, day, p) for zone, _, p, day in self.events if p.get("event_type") == "purchase"]
         active = defaultdict(set)
@@ -287,6 +331,11 @@ def day_of(moment: str) -> date:
 
 def mean(values: list) -> float | None:
     return float(sum(Decimal(str(v)) for v in values) / len(values)) if values else None
+
+
+def within_percent(values: list, percent: int):
+    """The least value that so many of a hundred values do not exceed."""
+    return next((v for v in values if 100 * sum(other <= v for other in values) >= percent * len(values)), None)
 
 
 def within(active: dict, where: str, day: date, days: int) -> set:

@@ -38,6 +38,8 @@ def by_key(small: Sent, name: str) -> dict:
         "fact_motion_scores",
         "mart_learning_progress",
         "mart_campaign",
+        "mart_content_trends",
+        "mart_ai_quality",
         "logins_by_type",
         "engagement_by_zone",
         "fact_rows",
@@ -72,6 +74,14 @@ def test_the_truth_of_a_mart_has_its_columns(small: Sent):
         contract = marts[name]
         assert tuple(small.truth[name].column_names) == contract.names
         assert contract.names[: len(contract.primary_key)] == contract.primary_key
+
+
+def test_models_fail_for_every_reason_and_contents_rise_and_fall(small: Sent):
+    """Otherwise a column that is the same throughout would be right by chance."""
+    reasons = ("timeout_count", "refused_count", "overloaded_count", "unusable_recording_count")
+    assert all(sum(small.truth["mart_ai_quality"][reason].to_pylist()) > 0 for reason in reasons)
+    growth = [ratio for ratio in small.truth["mart_content_trends"]["view_growth_ratio"].to_pylist() if ratio is not None]
+    assert min(growth) == -1 and max(growth) > 0 and any(-1 < ratio < 0 for ratio in growth)
 
 
 def test_some_sittings_cross_midnight_and_some_visits_are_anonymous(small: Sent, recount: Recount):
