@@ -31,15 +31,8 @@
   A percentile by nearest rank: the least value that so many of a hundred values do not exceed. It is one of the values, so no
   engine can round it otherwise; their own functions interpolate, or guess.
 
-      place_among(column, group) in one CTE, percentile(…) in the next, which groups by `group`
+  `place`: where the value stands among those of its group, from 1; `count`: how many there are. Null where there are none.
 #}
-
-{# Where a value stands among those of its group, from 1; nulls stand apart. #}
-{% macro place_among(column, group) -%}
-  row_number() over (partition by {{ group }}, {{ column }} is null order by {{ column }})
-{%- endmacro %}
-
-{# Null where all values are. #}
 {% macro percentile(column, percent, place, count) -%}
   min(case when {{ place }} * 100 >= {{ count }} * {{ percent }} then {{ column }} end)
 {%- endmacro %}

@@ -4,6 +4,7 @@
 -- or waits for its score, has asked no model yet that anybody could judge.
 {%- set takes = [('voice', ref('fact_voice_analysis'), 'accuracy_score'), ('motion', ref('fact_motion_analysis'), 'similarity_score')] %}
 {%- set group = 'zone_id, occurred_on, ai_purpose, model_name' %}
+{%- set measured = 'partition by ' ~ group ~ ', latency_ms is null and score is null' %}
 
 with answers as (
     select
@@ -34,13 +35,12 @@ with answers as (
     {%- endfor %}
 ),
 
+-- What answered has a latency or a score, never both: one order serves the percentiles of the two. What failed stands apart.
 placed as (
     select
         answers.*,
-        {{ place_among('latency_ms', group) }} as latency_place,
-        {{ place_among('score', group) }} as score_place,
-        count(latency_ms) over (partition by {{ group }}) as latency_count,
-        count(score) over (partition by {{ group }}) as score_count
+        row_number() over ({{ measured }} order by latency_ms, score) as place,
+        count(*) over ({{ measured }}) as measured_count
     from answers
 ),
 
@@ -56,11 +56,11 @@ model_days as (
         {%- for reason in ['timeout', 'refused', 'overloaded', 'unusable_recording'] %}
         {{ count_where("is_failed and failure_reason = '" ~ reason ~ "'") }} as {{ reason }}_count,
         {%- endfor %}
-        {{ percentile('latency_ms', 50, 'latency_place', 'latency_count') }} as p50_latency_ms,
-        {{ percentile('latency_ms', 95, 'latency_place', 'latency_count') }} as p95_latency_ms,
-        {{ percentile('score', 10, 'score_place', 'score_count') }} as p10_score,
-        {{ percentile('score', 50, 'score_place', 'score_count') }} as p50_score,
-        {{ percentile('score', 90, 'score_place', 'score_count') }} as p90_score
+        {{ percentile('latency_ms', 50, 'place', 'measured_count') }} as p50_latency_ms,
+        {{ percentile('latency_ms', 95, 'place', 'measured_count') }} as p95_latency_ms,
+        {{ percentile('score', 10, 'place', 'measured_count') }} as p10_score,
+        {{ percentile('score', 50, 'place', 'measured_count') }} as p50_score,
+        {{ percentile('score', 90, 'place', 'measured_count') }} as p90_score
     from placed
     group by {{ group }}
 )
