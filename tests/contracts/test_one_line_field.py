@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse.settings import settings
 
-pytestmark = pytest.mark.slow(60)
+pytestmark = pytest.mark.slow(40)
 LINE = '      - {name: theme, logicalType: string, classification: internal, description: "Colours that the visitor chose."}\n'
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -38,10 +38,13 @@ def send(event_id: str, **payload: str) -> None:
     subprocess.run([sys.executable, "-c", program, json.dumps(event), NOW.isoformat()], check=True)
 
 
-def day() -> None:
-    """To the tables that the field is added to: clean, with the test of its contract, and staging."""
+def refined() -> None:
     lakehouse("land")
     lakehouse("refine")
+
+
+def modelled() -> None:
+    """The tables that the field is added to: clean, with the test of its contract, and staging."""
     lakehouse("model", "--select", "source:clean.behaviour_events", "--select", "stg_behaviour_events")
 
 
@@ -59,13 +62,14 @@ def test_one_line_and_generate(root: Path, home: Path, tmp_path: Path, monkeypat
     settings.cache_clear()
 
     send("before-the-line", theme="green")
-    day()
+    refined()
 
     contract = project / "contracts" / "web" / "behaviour_events.odcs.yaml"
     contract.write_text(contract.read_text(encoding="utf-8") + LINE, encoding="utf-8")
     lakehouse("contracts", "generate", "--root", str(project))
     send("after-the-line", theme="blue")
-    day()
+    refined()
+    modelled()
 
     # What came before the contract knew the field stays in sealed raw; what came after is in clean and in staging.
     expected = {"before-the-line": None, "after-the-line": "blue"}
