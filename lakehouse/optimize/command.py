@@ -46,7 +46,7 @@ def optimize(
 
     chosen, contracts, now = settings(), registry(), datetime.now(UTC)
     path, found = open_warehouse(chosen), []
-    only = [contracts.get(name) for name in dataset] if dataset else contracts.ingested
+    only = [contracts.get(name) for name in dataset] if dataset else contracts.clean
     today = as_of.date() if as_of else business_day(now)
     busy = "another `lakehouse optimize` is at work"
     with held(Home(chosen.home), "optimize.lock", fcntl.LOCK_EX, 0.0, busy):
