@@ -67,8 +67,9 @@ format: $(READY) ## format the code
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-lock: $(UV) ## resolve the dependencies anew into requirements.lock
+lock: $(UV) ## resolve the dependencies anew into requirements.lock, and those of the local BigQuery API
 	$(UV) pip compile --quiet --upgrade --all-extras --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 deploy/bqemulator/requirements.in -o deploy/bqemulator/requirements.lock
 
 clean: ## remove what was built (.venv, .tools) and the local lake (var/)
 	rm -rf .venv .tools var dbt_project/target dbt_project/logs

@@ -36,6 +36,7 @@ from simulator.slices import Slice
 from simulator.snapshot import photographed_ms
 from simulator.takes_ledger import TakesLedger
 from simulator.visits import (
+    AI_FEATURES,
     AI_MODELS,
     CART,
     DWELL,
@@ -63,6 +64,7 @@ class Ledger:
         zones, days = len(city.zones), city.calendar.days
         self.exams = {name: np.zeros((city.exams.size, days), np.int64) for name in EXAM_SUMS}
         self.ai = {name: np.zeros((zones, days, len(AI_MODELS)), np.int64) for name in AI_SUMS}
+        self.ai_features = np.zeros((zones, days, len(AI_FEATURES), 2), np.int64)  # calls, those that failed
         self.engagement = {name: np.zeros((zones, days), np.int64) for name in ENGAGEMENT_SUMS}
         self.funnel = np.zeros((zones, days, len(FUNNEL)), np.int64)
         self.web = np.zeros((zones, days), np.int64)
@@ -191,6 +193,8 @@ class Ledger:
         sums = (1, ai.is_failed, ai.input_tokens, ai.output_tokens, ai.cost_micro * ~ai.is_failed, ai.latency_ms * ~ai.is_failed)
         for name, values in zip(AI_SUMS, sums):
             np.add.at(self.ai[name], (zone, day, ai.model), values)
+        for place, values in enumerate((1, ai.is_failed)):
+            np.add.at(self.ai_features, (zone, day, ai.feature, place), values)
         self._rows("ai.usage.events", day)
         np.add.at(self.engagement["ai_request_count"], (zone, day), 1)
         self._act(zone, day, part.visits.user[ai.visit])

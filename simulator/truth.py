@@ -20,7 +20,7 @@ from lakehouse.contracts import project, registry
 from lakehouse.errors import BadInputError
 from simulator.ledger import ENGAGEMENT_SUMS, Ledger
 from simulator.practice import MOTION, VOICE
-from simulator.visits import AI_MODELS, LOGIN_TYPES
+from simulator.visits import AI_FEATURES, AI_MODELS, LOGIN_TYPES
 
 ALL_ZONES = "all"
 RETENTION_DAYS = 30
@@ -50,6 +50,7 @@ def tables(city, ledger: Ledger) -> dict[str, pa.Table]:
         "mart_retention": _mart("mart_retention", _retention_rows(days, ledger)),
         "mart_funnel": _mart("mart_funnel", _funnel_rows(days, zones, ledger)),
         "mart_ai_cost": _mart("mart_ai_cost", _ai_rows(days, zones, ledger)),
+        "mart_ai_features": _mart("mart_ai_features", _ai_feature_rows(days, zones, ledger)),
         LOGINS: _plain(("zone_id", "occurred_on", "event_type", "login_count"), _login_rows(days, zones, ledger)),
         ENGAGEMENT: _plain(("zone_id", "activity_on", "user_count", *ENGAGEMENT_SUMS), _engagement_rows(days, zones, ledger)),
         FACT_ROWS: _plain(("fact", "rows"), _fact_rows(ledger)),
@@ -164,6 +165,11 @@ def _ai_rows(days: list, zones: tuple, ledger: Ledger) -> Iterator[tuple]:
         requests, failed, sent, written, cost, latency = (int(values[zone, day, model]) for values in ledger.ai.values())
         price = Decimal(cost).scaleb(-6)
         yield zones[zone], days[day], AI_MODELS[model], requests, failed, sent, written, price, _ratio(latency, requests - failed)
+
+
+def _ai_feature_rows(days: list, zones: tuple, ledger: Ledger) -> Iterator[tuple]:
+    for zone, day, feature in zip(*(axis.tolist() for axis in np.nonzero(ledger.ai_features[..., 0]))):
+        yield zones[zone], days[day], AI_FEATURES[feature], *ledger.ai_features[zone, day, feature].tolist()
 
 
 def revenue_rows(ledger: Ledger) -> Iterator[tuple]:

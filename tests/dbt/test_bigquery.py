@@ -3,12 +3,15 @@
 contracts ─▶ catalog of clean tables ┐
 dbt compile, full and incremental ───┴▶ analyzer, model by model ─▶ columns and types ─▶ as the model's contract says
 
-And the same town, modelled twice: by dbt on DuckDB, and by Google's reference evaluator from the SQL compiled for BigQuery.
-Every fact, dimension, mart and feature has to come out the same, row by row and bit by bit.
+And the same town, modelled three times: by dbt on DuckDB, by Google's reference evaluator from the SQL compiled for BigQuery, and
+by dbt-bigquery against a BigQuery API on this machine (bqemulator). Every fact, dimension, mart and feature has to come out the
+same, row by row and bit by bit.
 """
 
 import json
 import re
+import subprocess
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -16,18 +19,31 @@ from pathlib import Path
 import duckdb
 import pytest
 import sqlglot
+from card_aggregates import asked, reads_whole
 from clean_rows import Row, write
 from compiling import compiled, flat
 from googlesql import BigQuery
+from local_bigquery import LocalBigQuery
+from materialized import broken_rules
 from small_town import town
 
+from dashboards.definitions import dashboards
 from lakehouse.contracts import registry
 from lakehouse.contracts.project import bigquery_schema, clean_fields
 from lakehouse.model.build import build
 from lakehouse.places import Home
 from lakehouse.settings import settings
 
-pytestmark = pytest.mark.slow(110)
+pytestmark = pytest.mark.slow(200)
+
+# What bqemulator cannot do or gets wrong, and why: models that dbt cannot end, and columns with another value. One that heals
+# fails the tests. docs/how_to/build_on_bigquery.md has them, too.
+GAPS = {
+    "curated.mart_ai_features": "it takes CREATE MATERIALIZED VIEW IF NOT EXISTS for a view that its API then denies, so dbt cannot describe it",
+}
+GAPS_OF_COLUMNS = {
+    ("curated.mart_ai_cost", "cost_total_usd"): "it casts to NUMERIC with three decimals; BigQuery and Google's evaluator keep nine",
+}
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +135,52 @@ def test_the_look_for_partitions_sees_what_names_none() -> None:
     assert _read_whole("select * from `p`.`curated`.`fact_logins` as f where f.occurred_on in (date '2026-01-01')", facts) == []
 
 
+def test_materialized_views_keep_bigquerys_rules(nodes) -> None:
+    found = nodes("full")
+    bases = {n["alias"]: n["config"]["partition_by"]["field"] for n in found if n["config"].get("materialized") == "incremental" and n["config"].get("partition_by")}  # fmt: skip
+    views = {n["alias"]: n for n in found if n["config"].get("materialized") == "materialized_view"}
+    assert "mart_ai_features" in views
+    broken = {name: broken_rules(n["compiled_code"], n["config"]["partition_by"]["field"], bases) for name, n in views.items()}
+    assert {name: rules for name, rules in broken.items() if rules} == {}
+    # dbt would not enforce a contract on one, and would fail to describe its columns: neither may be promised
+    assert all(not n["config"]["contract"]["enforced"] and not n["config"]["persist_docs"]["columns"] for n in views.values())
+
+
+@pytest.mark.parametrize(
+    ("select", "told"),
+    [
+        ("day, count(distinct user_pid) as n from `p.curated.fact` group by day", "distinct"),
+        ("day, cast(coalesce(sum(x), 0) as int64) as n from `p.curated.fact` group by day", "computed from an aggregate"),
+        ("day, count(*) / 10 as n from `p.curated.fact` group by day", "computed from an aggregate"),
+        ("day, stddev(x) as n from `p.curated.fact` group by day", "computed from an aggregate"),
+        ("zone_id, count(*) as n from `p.curated.fact` group by zone_id", "does not group by it"),
+        ("day, count(*) as n from `p.curated.dim` group by day", "not a table that builds extend"),
+        ("day, count(*) as n from `p.curated.fact` left join `p.curated.dim` using (k) group by day", "one table, once"),
+        ("day, count(*) as n from `p.curated.fact` where day < current_date() group by day", "current_date()"),
+        ("day, count(*) as n from `p.curated.fact` group by day having count(*) > 1", "having"),
+        ("day, row_number() over (order by day) as n from `p.curated.fact`", "a window"),
+        ("day, n / 2 as n from (select day, count(*) as n from `p.curated.fact` group by day)", "outside of the aggregation"),
+        ("day from `p.curated.fact`", "aggregates once"),
+    ],
+)
+def test_the_look_for_rules_sees_what_breaks_them(select: str, told: str) -> None:
+    assert any(told in each for each in broken_rules(f"select {select}", "day", {"fact": "day"}))
+    good = "with rows as (select * from `p.curated.fact` where day > date '2026-01-01'), days as (select day, sum(x) as x from rows group by day) select * from days"
+    assert broken_rules(good, "day", {"fact": "day"}) == []
+
+
+def test_cards_read_no_large_table_whole(nodes) -> None:
+    large = {n["alias"]: n["config"]["partition_by"]["field"] for n in nodes("full") if n["config"].get("require_partition_filter")}
+    assert reads_whole(dashboards(), large) == []
+    assert reads_whole(dashboards(), {"mart_ai_cost": "model_name"}), "the look sees nothing"
+
+
+def test_the_decision_names_who_repeats_which_aggregate(root: Path) -> None:
+    told = (root / "docs" / "decisions" / "0014-materialized-views.md").read_text()
+    repeated = [f"| {each.words} | {len(cards)} | {'; '.join(cards)} |" for each, cards in asked(dashboards()).items() if len(cards) > 1]
+    assert [line for line in told.splitlines() if line.startswith("| `mart_")] == repeated
+
+
 def test_the_analyzer_refuses_what_bigquery_would(warehouse: BigQuery) -> None:
     for wrong in (
         "select epoch_ms(dt) from `clean.exam_events`",
@@ -129,12 +191,26 @@ def test_the_analyzer_refuses_what_bigquery_would(warehouse: BigQuery) -> None:
             warehouse.analyze(wrong)
 
 
-def test_bigquery_answers_as_duckdb_does(home: Path, nodes) -> None:
-    rows = town(seed=3, days=4, users=6)
-    write(rows, "all")
-    build(settings())
-    bigquery = _warehouse(rows, home)
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return town(seed=3, days=4, users=6)
 
+
+@pytest.fixture(scope="module")
+def modelled(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where DuckDB has modelled all of the town in one build."""
+    home = tmp_path_factory.mktemp("modelled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKEHOUSE_HOME", str(home))
+        settings.cache_clear()
+        write(rows, "all")
+        build(settings())
+    settings.cache_clear()
+    return home
+
+
+def test_bigquery_answers_as_duckdb_does(rows: list[Row], modelled: Path, nodes) -> None:
+    bigquery = _warehouse(rows, modelled)
     different = {}
     for node in nodes("full"):
         if node["resource_type"] != "model" or node["config"]["materialized"] == "ephemeral":
@@ -142,12 +218,86 @@ def test_bigquery_answers_as_duckdb_does(home: Path, nodes) -> None:
         sql, name = flat(node["compiled_code"]), f"{node['schema']}.{node['alias']}"
         answer = bigquery.answer(sql)
         bigquery.add(name, bigquery.analyze(sql), answer)
-        ours = _table(home, name)
-        if _sorted(answer) != _sorted(ours):
-            extra = [r for r in _sorted(answer) if r not in _sorted(ours)][:2]
-            lacking = [r for r in _sorted(ours) if r not in _sorted(answer)][:2]
-            different[name] = f"BigQuery has {extra}, DuckDB {lacking}"
+        different |= _different(name, answer, _table(modelled, name))
     assert different == {}
+
+
+@pytest.fixture
+def local_bigquery(root: Path, tmp_path: Path) -> Iterator[LocalBigQuery]:
+    done = subprocess.run([str(root / "deploy" / "bqemulator" / "install.sh")], capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode == 4:
+        pytest.skip(f"no local BigQuery API, as PyPI cannot be reached: {done.stderr.strip()[-300:]}")
+    assert done.returncode == 0, done.stderr
+    with LocalBigQuery(root, tmp_path) as started:
+        yield started
+
+
+def test_dbt_builds_every_model_against_a_bigquery_api(rows: list[Row], modelled: Path, local_bigquery: LocalBigQuery, nodes) -> None:
+    local_bigquery.load(rows)
+    became = local_bigquery.build()
+    _assert_only_gaps(became)
+    wanted = {n["name"] for n in nodes("full") if n["resource_type"] == "model" and n["config"]["materialized"] != "ephemeral"}
+    assert wanted <= became.keys()
+    _assert_as_duckdb_has_it(local_bigquery, modelled)
+
+
+@pytest.mark.long  # two builds
+def test_dbt_builds_on_against_a_bigquery_api(rows: list[Row], modelled: Path, local_bigquery: LocalBigQuery) -> None:
+    """Half of the odd days' rows come late: what the first build made of the even days has to stay, the rest to be replaced. One
+    stream has nothing new at all."""
+    late = [row for row in rows[::2] if row.values["dt"].day % 2]
+    local_bigquery.load([row for row in rows if row not in late])
+    first = local_bigquery.build()
+    local_bigquery.load(late)
+    days = local_bigquery.clocks(late)
+    assert not days["ai_usage_events"] and all(days[clock] for clock in ("sittings", "voice_takes", "payment_days", "activity"))
+    then = local_bigquery.build(days)
+    _assert_only_gaps(first)
+    _assert_only_gaps(then)
+    assert first.keys() == then.keys()
+    _assert_as_duckdb_has_it(local_bigquery, modelled)
+
+
+def _assert_only_gaps(became: dict[str, str]) -> None:
+    refused = {name: said for name, said in became.items() if said != "success"}
+    assert refused.keys() == {gap.partition(".")[2] for gap in GAPS}, refused
+
+
+def _assert_as_duckdb_has_it(bigquery: LocalBigQuery, home: Path) -> None:
+    names = _tables(home)
+    assert set(names) - set(bigquery.tables()) == GAPS.keys()
+    types = {
+        f"{c.layer}.{c.table}": {f["name"]: f["type"] for f in bigquery_schema(c.fields)} for c in registry().layer("curated", "features")
+    }
+    assert {name: types[name] for name in types if name not in GAPS and bigquery.types(name) != types[name]} == {}
+    different, healed, compared = {}, [], 0
+    for name in names:
+        gaps = [column for table, column in GAPS_OF_COLUMNS if table == name]
+        theirs, ours = (_by_the_rest(some, gaps) for some in (bigquery.table(name), _table(home, name)))
+        healed += [(name, gap) for gap in gaps if [row[gap] for row in theirs] == [row[gap] for row in ours]]
+        different |= _different(name, *([{n: v for n, v in row.items() if n not in gaps} for row in some] for some in (theirs, ours)))
+        compared += len(ours)
+    print(f"{len(names)} tables and views, {compared} rows")
+    assert different == {}
+    assert healed == [], "the emulator gets these right now: take them out of GAPS_OF_COLUMNS and of docs/how_to/build_on_bigquery.md"
+    assert compared > 10_000
+
+
+def _tables(home: Path) -> list[str]:
+    sql = "select table_schema || '.' || table_name from information_schema.tables where table_schema in ('staging', 'intermediate', 'curated', 'features')"
+    with duckdb.connect(str(Home(home).warehouse), read_only=True) as warehouse:
+        return sorted(name for (name,) in warehouse.execute(sql).fetchall())
+
+
+def _by_the_rest(rows: list[dict], gaps: list[str]) -> list[dict]:
+    return sorted(rows, key=lambda row: repr(sorted((n, v) for n, v in row.items() if n not in gaps)))
+
+
+def _different(name: str, answer: list[dict], ours: list[dict]) -> dict[str, str]:
+    theirs, ours = _sorted(answer), _sorted(ours)
+    if theirs == ours:
+        return {}
+    return {name: f"BigQuery has {[r for r in theirs if r not in ours][:2]}, DuckDB {[r for r in ours if r not in theirs][:2]}"}
 
 
 def _warehouse(rows: list[Row], home: Path) -> BigQuery:

@@ -40,6 +40,7 @@ def test_the_day_ends_well_and_every_truth_equals_its_mart(played_day) -> None:
         "mart_retention.",
         "mart_funnel.",
         "mart_ai_cost.",
+        "mart_ai_features.",
         "mart_learning_progress.",
         "mart_kzone_voice.",
         "mart_kzone_motion.",

@@ -130,6 +130,12 @@ class Recount:
             out[key] = (len(calls), len(calls) - len(done), *totals, cost, mean([c["latency_ms"] for c in done]))
         return out
 
+    def mart_ai_features(self) -> dict:
+        calls = [(zone, day, p) for zone, contract, p, day in self.events if contract == "ai.usage.events"]
+        asked = Counter((zone, day, p["ai_feature"]) for zone, day, p in calls)
+        failed = Counter((zone, day, p["ai_feature"]) for zone, day, p in calls if p["event_type"] == "ai_request_failed")
+        return {key: (count, failed[key]) for key, count in asked.items()}
+
     def takes(self) -> list[dict]:
         """Zone, hour and day of the first step, and the newest step of each kind."""
         by_take = defaultdict(list)

@@ -32,6 +32,7 @@ def by_key(small: Sent, name: str) -> dict:
         "mart_retention",
         "mart_funnel",
         "mart_ai_cost",
+        "mart_ai_features",
         "mart_kzone_voice",
         "mart_kzone_motion",
         "fact_kzone_voice",

@@ -21,7 +21,8 @@
 
 {% macro bigquery__replaced_by_day(day, days, cluster_by, is_large) %}
   {%- set partitions = [] -%}
-  {%- for one in days or [] -%}{%- do partitions.append(day.type ~ "('" ~ one ~ "')") -%}{%- endfor -%}
+  {#- of a clock without days dbt would ask the new rows, by a script: a day that nothing is of says that there are none -#}
+  {%- for one in (['1970-01-01'] if days == [] else days or []) -%}{%- do partitions.append(day.type ~ "('" ~ one ~ "')") -%}{%- endfor -%}
   {{ return({
     'materialized': 'incremental', 'incremental_strategy': 'insert_overwrite', 'meta': {'day': day},
     'partition_by': {'field': day.column, 'data_type': day.type, 'granularity': 'day'},
