@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar
 
 import wasmtime
-from zetasql.api import CatalogBuilder, PreparedQuery, TableBuilder, create_table_content
+from google.protobuf import empty_pb2
+from zetasql.api import CatalogBuilder, TableBuilder
 from zetasql.core import wasm_client
 from zetasql.core.local_service import ZetaSqlLocalService
-from zetasql.types import AnalyzeRequest, AnalyzerOptions, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
-from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import AnalyzeResponse
+from zetasql.types import AnalyzeRequest, AnalyzerOptions, LanguageOptions, PrepareQueryRequest, TypeKind, ZetaSQLBuiltinFunctionOptions
+from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 
 _CACHE = Path(__file__).resolve().parents[2] / ".tools" / "cache"
 KINDS = {
@@ -86,13 +88,15 @@ _FIELDS = {"STRING": "string_value", "INT64": "int64_value", "FLOAT64": "double_
 class BigQuery:
     """A catalog of tables, with or without rows, and what Google's analyzer and evaluator say of queries on it."""
 
+    _analyzed: ClassVar[dict[tuple, list[tuple[str, str]]]] = {}
+    """Query and the columns of the tables in it → the columns of its answer. Each catalog is as good as another."""
+
     def __init__(self) -> None:
         self._language = LanguageOptions.maximum_features()
         self._language.reserved_keywords = ["QUALIFY"]
         self._options = AnalyzerOptions(language_options=self._language, default_timezone="UTC")
         self._columns: dict[str, list[tuple[str, str]]] = {}
         self._rows: dict[str, list[list]] = {}
-        self._analyzed: dict[tuple, list[tuple[str, str]]] = {}
 
     def add(self, table: str, columns: list[tuple[str, str]], rows: Iterable[dict] = ()) -> None:
         """`columns`: (name, BigQuery type)."""
@@ -109,9 +113,7 @@ class BigQuery:
 
     def _analyze(self, sql: str, tables: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str]]:
         request = AnalyzeRequest(sql_statement=sql, options=self._options, simple_catalog=self._catalog(tables)).to_proto()
-        client = ZetaSqlLocalService.get_instance().wasm_client
-        analyzed = client.call_grpc_func("ZetaSqlLocalService_Analyze", request, AnalyzeResponse).resolved_statement
-        columns = analyzed.resolved_query_stmt_node.output_column_list
+        columns = _call("Analyze", request, service.AnalyzeResponse).resolved_statement.resolved_query_stmt_node.output_column_list
         return [(c.name, _NAMES.get(c.column.type.type_kind, "?")) for c in columns]
 
     def answer(self, sql: str) -> list[dict]:
@@ -123,21 +125,16 @@ class BigQuery:
             sql = sql.replace(f"`{name}`", f"(select {reads} from `carried.{name}`)")
         writes = ", ".join(f"{_CARRIED[kind][2].format(c) if kind in _CARRIED else c} as {c}" for c, kind in columns)
         carried = {f"carried.{name}": [(c, _carrier(kind)) for c, kind in self._columns[name]] for name in used}
-        contents = {f"carried.{name}": create_table_content(self._rows[name]) for name in used}
-        query = (
-            PreparedQuery.builder()
-            .set_sql(f"select {writes} from ({sql})")
-            .set_analyzer_options(self._options)
-            .set_catalog(self._catalog(carried))
-            .set_table_content(contents)
-            .prepare()
-        )
-        with query:
-            table = query.execute().content.table_data
-        return [
-            {name: _uncarry(cell, kind) for (name, kind), cell in zip(columns, row.cell, strict=True)}
-            for row in (table.row if table else [])
-        ]
+        request = PrepareQueryRequest(
+            sql=f"select {writes} from ({sql})", options=self._options, simple_catalog=self._catalog(carried)
+        ).to_proto()
+        for name in used:
+            _fill(request.table_content[f"carried.{name}"].table_data, self._rows[name], self._columns[name])
+        prepared = _call("PrepareQuery", request, service.PrepareQueryResponse).prepared.prepared_query_id
+        asked = service.EvaluateQueryRequest(prepared_query_id=prepared)
+        answer = _call("EvaluateQuery", asked, service.EvaluateQueryResponse).content.table_data
+        _call("UnprepareQuery", service.UnprepareQueryRequest(prepared_query_id=prepared))
+        return [{name: _uncarry(cell, kind) for (name, kind), cell in zip(columns, row.cell, strict=True)} for row in answer.row]
 
     def _named_in(self, sql: str) -> list[str]:
         return [name for name in self._columns if f"`{name}`" in sql]
@@ -152,6 +149,22 @@ class BigQuery:
         return builder.build()
 
 
+def _call(method: str, request, response=empty_pb2.Empty):
+    return ZetaSqlLocalService.get_instance().wasm_client.call_grpc_func(f"ZetaSqlLocalService_{method}", request, response)
+
+
+def _fill(table_data, rows: Iterable[list], columns: list[tuple[str, str]]) -> None:
+    """A cell in which nothing is set is a null."""
+    table_data.SetInParent()  # also where there is no row
+    fields = [_FIELDS[_carrier(kind)] for _, kind in columns]
+    for row in rows:
+        cells = table_data.row.add().cell
+        for field, value in zip(fields, row, strict=True):
+            cell = cells.add()
+            if value is not None:
+                setattr(cell, field, value)
+
+
 def _carrier(kind: str) -> str:
     return _CARRIED[kind][0] if kind in _CARRIED else kind
 
@@ -163,5 +176,8 @@ def _carry(value: object, kind: str) -> object:
 
 
 def _uncarry(cell, kind: str) -> object:
-    value = getattr(cell, _FIELDS[_carrier(kind)])
-    return None if value is None else _BACK[kind](value) if kind in _BACK else value
+    field = _FIELDS[_carrier(kind)]
+    if not cell.HasField(field):
+        return None
+    value = getattr(cell, field)
+    return _BACK[kind](value) if kind in _BACK else value

@@ -23,6 +23,7 @@ from card_aggregates import asked, reads_whole
 from clean_rows import Row, write
 from compiling import compiled, flat
 from googlesql import BigQuery
+from lakes import NewLake
 from local_bigquery import LocalBigQuery
 from materialized import broken_rules
 from small_town import town
@@ -197,16 +198,12 @@ def rows() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def modelled(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def modelled(rows: list[Row], new_lake: NewLake) -> Iterator[Path]:
     """A home where DuckDB has modelled all of the town in one build."""
-    home = tmp_path_factory.mktemp("modelled")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKEHOUSE_HOME", str(home))
-        settings.cache_clear()
+    with new_lake() as home:
         write(rows, "all")
         build(settings())
-    settings.cache_clear()
-    return home
+        yield home
 
 
 def test_bigquery_answers_as_duckdb_does(rows: list[Row], modelled: Path, nodes) -> None:
