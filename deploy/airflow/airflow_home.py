@@ -55,7 +55,8 @@ def configure(home: Home, dags: Path, port: int, log_port: int, new_ones_paused:
         "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1, "secret_key": known["api_key"]},
         "api_auth": {"jwt_secret": known["jwt_secret"]},
         "scheduler": {"scheduler_idle_sleep_time": 0.5},
-        "dag_processor": {"parsing_processes": 1},
+        # a file that was changed is read at once all the same; to read every file twice a minute takes a tenth of a small machine
+        "dag_processor": {"parsing_processes": 1, "min_file_process_interval": 300},
         "openlineage": {"namespace": NAMESPACE, "transport": json.dumps(_lineage_goes_to(home))},
         "usage_data_collection": {"enabled": False},
     }
