@@ -101,6 +101,7 @@ class EventKeys:
 
     def _take(self, files: Sequence[str], version: int) -> None:
         """Raises nothing for a file that is gone meanwhile: then all is made again."""
+        before = self._runs.runs
         try:
             for file in files:
                 self._take_file(file)
@@ -108,7 +109,8 @@ class EventKeys:
             self._rebuild("a file of the table went while it was read")
             return
         self._covers = version
-        if len(self._keys) >= _TAIL_KEYS:
+        # A run that was written on the way, at the end of a week, says the version before: the next process would add its files again.
+        if len(self._keys) >= _TAIL_KEYS or self._runs.runs != before:
             self._write_tail()
 
     def _take_file(self, file: str) -> None:

@@ -169,3 +169,16 @@ def test_within_one_boot_a_run_is_read_through_once(tmp_path: Path, monkeypatch:
         monkeypatch.setattr(key_runs, "_crc", lambda path, read=read, crc=runs.runs[0].crc: read.append(path) or crc)
         key_runs.KeyRuns(tmp_path)
         assert len(read) == reads, boot
+
+
+def test_a_new_process_goes_on_where_the_last_one_ended_also_after_the_end_of_a_week(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, again = Lake(tmp_path), []
+    monkeypatch.setattr(event_keys._log, "info", lambda event, **said: again.append((event, said["why"])))
+    for day in range(20):
+        lake.append([f"day-{day}-{n}" for n in range(9)], received_at=START + timedelta(days=day))
+        if day >= 10:  # the first ten days at once
+            lake.index = lake.opened()
+            assert lake.known([f"day-{n}-3" for n in range(20)]) == {f"day-{n}-3" for n in range(day + 1)}
+    assert again == []
