@@ -17,11 +17,13 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from clean_rows import Row, exam, exported, write
+from clean_rows import Row, ask, exam, exported, write
 from lakes import PARSE, NewLake
+from late import ASKED, LATE, ON_TIME
 from small_town import town
 
 from lakehouse.contracts import registry
@@ -40,7 +42,7 @@ _PARTED_LATE = [exam("attempt_started", "2025-11-09 23:50", event_id="parted-sta
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
-    return [*town(seed=1), *_PARTED, *_PARTED_LATE]
+    return [*town(seed=1), *_PARTED, *_PARTED_LATE, *ON_TIME, *LATE]
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +62,42 @@ def _built_at_once(rows: list[Row], new_lake: NewLake) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def half_built(rows: list[Row], new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of a home where most is built, and the odd days' rest has not come."""
+    """A copy of a home where most is built, and the odd days' rest has not come, nor what comes late."""
     half, _, even_days = _pieces(rows)
     with new_lake() as home:
         _built_piecewise(home, [half + even_days])
         return shutil.copytree(home, tmp_path_factory.mktemp("half_built"), dirs_exist_ok=True)
 
 
-def test_two_pieces_in_any_order_give_what_one_build_gives(
-    at_once: dict[str, bytes], half_built: Path, home: Path, rows: list[Row]
-) -> None:
-    in_pieces = _completed(half_built, home, rows, _NO_TESTS)
-    assert in_pieces.keys() == at_once.keys()
-    assert [name for name in at_once if in_pieces[name] != at_once[name]] == []
+@dataclass(frozen=True)
+class Completed:
+    """Every table, and the answers to late.py's questions."""
+
+    tables: dict[str, bytes]
+    answers: dict[str, list[tuple]]
+
+
+@pytest.fixture(scope="module")
+def in_pieces(half_built: Path, rows: list[Row], new_lake: NewLake) -> Completed:
+    with new_lake() as home:
+        target = home / "warehouse" / "dbt" / "target"
+        parsed_at = (target / PARSE).stat().st_mtime_ns
+        tables = _completed(half_built, home, rows)
+        assert (target / PARSE).stat().st_mtime_ns == parsed_at, "another build must not make dbt parse the whole project again"
+        sittings = next((target / "compiled").rglob("int_sittings.sql")).read_text()
+        assert "date '2025-11-09'" in sittings, "the build must replace the days of its plan"
+        return Completed(tables, {what: ask(home, sql) for what, sql, _ in ASKED})
+
+
+def test_two_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, bytes], in_pieces: Completed) -> None:
+    assert in_pieces.tables.keys() == at_once.keys()
+    assert [name for name in at_once if in_pieces.tables[name] != at_once[name]] == []
     assert all(at_once[f"curated.{name}"].count(b"\n") > 5 for name in (*_BY_DAY, "dim_user", "dim_user_history"))
+
+
+@pytest.mark.parametrize(("what", "_", "expected"), ASKED, ids=[what for what, *_ in ASKED])
+def test_late(in_pieces: Completed, what: str, _: str, expected: list[tuple]) -> None:
+    assert in_pieces.answers[what] == expected
 
 
 def test_models_that_depend_on_the_order_are_found_out(
@@ -89,7 +113,7 @@ def test_models_that_depend_on_the_order_are_found_out(
     monkeypatch.setenv("LAKEHOUSE_DBT_PROJECT", str(project))
     (home / "warehouse" / "dbt" / "target" / PARSE).unlink()  # of the right project
     settings.cache_clear()
-    mistaken = _completed(half_built, home, rows, _NO_TESTS)
+    mistaken = _completed(half_built, home, rows)
     assert [name for name in _BY_DAY if mistaken[f"curated.{name}"] == at_once[f"curated.{name}"]] == []
 
 
@@ -100,10 +124,10 @@ _NO_TESTS = ("resource_type:model", "resource_type:seed")
 """What dbt builds where its own tests would stop a mistake, or have been asked before."""
 
 
-def _completed(half_built: Path, home: Path, rows: list[Row], select: tuple[str, ...]) -> dict[str, bytes]:
+def _completed(half_built: Path, home: Path, rows: list[Row]) -> dict[str, bytes]:
     shutil.copytree(half_built, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns(PARSE))
     _, odd_days, _ = _pieces(rows)
-    return _built_piecewise(home, [odd_days], select)
+    return _built_piecewise(home, [odd_days], _NO_TESTS)
 
 
 @pytest.mark.long  # three builds
@@ -113,10 +137,12 @@ def test_three_pieces_in_any_order_give_what_one_build_gives(at_once: dict[str, 
 
 
 def _pieces(rows: list[Row]) -> list[list[Row]]:
-    """Half of the rows, what is left of odd days, what is left of even days."""
-    shuffled = random.Random(2).sample(rows, len(rows))
+    """Half of the rows, what is left of odd days and what comes late, what is left of even days."""
+    placed = [*ON_TIME, *LATE]
+    shuffled = [row for row in random.Random(2).sample(rows, len(rows)) if row not in placed]
     half, rest = shuffled[::2], shuffled[1::2]
-    return [half, [row for row in rest if row.values["dt"].day % 2], [row for row in rest if row.values["dt"].day % 2 == 0]]
+    odd, even = ([row for row in rest if row.values["dt"].day % 2 == is_odd] for is_odd in (True, False))
+    return [half + ON_TIME, odd + LATE, even]
 
 
 def _built_piecewise(home: Path, pieces: list[list[Row]], select: tuple[str, ...] = ()) -> dict[str, bytes]:
