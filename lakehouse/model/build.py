@@ -42,17 +42,23 @@ class Built:
         return "nothing had changed; every model was tested" if not days else f"replaced what changed: {_days(self.clocks)}"
 
 
-def build(settings: Settings, full_refresh: bool = False, select: Sequence[str] = (), progress: Progress = lambda *_: None) -> Built:
+def build(
+    settings: Settings,
+    full_refresh: bool = False,
+    select: Sequence[str] = (),
+    progress: Progress = lambda *_: None,
+    is_tested: bool = True,
+) -> Built:
     """Publish the clean tables, replace what changed, remember what was seen.
 
     Raises CommandFailedError where a model or a test fails, BusyError where another build is running, SettingsError.
     """
     path = open_warehouse(settings)
     with alone(settings):
-        return _build(settings, path, full_refresh, select, progress)
+        return _build(settings, path, full_refresh, select, progress, is_tested)
 
 
-def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[str], progress: Progress) -> Built:
+def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[str], progress: Progress, is_tested: bool) -> Built:
     contracts, tables = registry(), open_tables(settings)
     with opened(path) as warehouse:
         past = builds.past(warehouse)
@@ -66,7 +72,7 @@ def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[
         number = builds.plan(warehouse, versions, wanted)
     target = path.parent.absolute() / "dbt" / "target"
     try:
-        warned = dbt_build(settings, number, full_refresh, select, progress)
+        warned = dbt_build(settings, number, full_refresh, select, progress, is_tested)
     except CommandFailedError:
         with opened(path) as warehouse:
             runs.keep(warehouse, settings, target)

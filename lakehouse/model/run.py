@@ -22,8 +22,10 @@ def dbt_build(
     full_refresh: bool = False,
     select: Sequence[str] = (),
     progress: Progress = lambda done, total, node: None,
+    is_tested: bool = True,
 ) -> list[str]:
-    """Build and test every model, for the days in the plan of that number; answer the tests that only warn and did.
+    """Build and test every model, for the days in the plan of that number; answer the tests that only warn and did. Without
+    tests: for whoever compares all there is with something else.
 
     Raises CommandFailedError that names the first node that failed, NotInstalledError.
     """
@@ -34,6 +36,7 @@ def dbt_build(
     command = [sys.executable, "-m", "dbt.cli.main", "--no-version-check", "--log-format", "json", "--log-level-file", "none", "build"]
     # unit tests say the same whatever the data; tests/dbt runs them
     command += ["--exclude-resource-type", "unit_test"]
+    command += [] if is_tested else ["--exclude-resource-type", "test"]
     command += ["--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)]
     command += ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
     command += ["--full-refresh"] if full_refresh else []

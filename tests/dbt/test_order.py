@@ -53,7 +53,7 @@ def at_once(rows: list[Row], new_lake: NewLake) -> dict[str, bytes]:
 
 def _built_at_once(rows: list[Row], new_lake: NewLake) -> dict[str, bytes]:
     with new_lake() as home:
-        return _built_piecewise(home, [rows], _NO_TESTS)
+        return _built_piecewise(home, [rows], is_tested=False)
 
 
 # The later pieces touch every other day only: sittings whose other half is on an untouched day, first days that move to
@@ -65,7 +65,7 @@ def half_built(rows: list[Row], new_lake: NewLake, tmp_path_factory: pytest.Temp
     """A copy of a home where most is built, and the odd days' rest has not come, nor what comes late."""
     half, _, even_days = _pieces(rows)
     with new_lake() as home:
-        _built_piecewise(home, [half + even_days])
+        _built_piecewise(home, [half + even_days], is_tested=False)
         return shutil.copytree(home, tmp_path_factory.mktemp("half_built"), dirs_exist_ok=True)
 
 
@@ -120,14 +120,11 @@ def test_models_that_depend_on_the_order_are_found_out(
 _BY_DAY = [c.table for c in registry().layer("curated") if c.table.startswith(("fact_", "mart_"))]
 """Every fact and every mart. Dimensions are replaced by key."""
 
-_NO_TESTS = ("resource_type:model", "resource_type:seed")
-"""What dbt builds where its own tests would stop a mistake, or have been asked before."""
-
 
 def _completed(half_built: Path, home: Path, rows: list[Row]) -> dict[str, bytes]:
     shutil.copytree(half_built, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns(PARSE))
     _, odd_days, _ = _pieces(rows)
-    return _built_piecewise(home, [odd_days], _NO_TESTS)
+    return _built_piecewise(home, [odd_days], is_tested=False)  # which would stop some mistakes
 
 
 @pytest.mark.long  # three builds
@@ -145,10 +142,10 @@ def _pieces(rows: list[Row]) -> list[list[Row]]:
     return [half + ON_TIME, odd + LATE, even]
 
 
-def _built_piecewise(home: Path, pieces: list[list[Row]], select: tuple[str, ...] = ()) -> dict[str, bytes]:
+def _built_piecewise(home: Path, pieces: list[list[Row]], is_tested: bool = True) -> dict[str, bytes]:
     for piece in pieces:
         write(piece, uuid.uuid4().hex)  # a batch that is there already would be taken for the same one
-        build(settings(), select=select)
+        build(settings(), is_tested=is_tested)
     return exported(home)
 
 
