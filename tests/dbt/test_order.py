@@ -171,9 +171,9 @@ def _killed(home: Path, rows: list[Row], moments: list[list[float]], seed: int) 
     shuffled = random.Random(seed).sample(rows, len(rows))
     late = [row for row in shuffled[::3] if row.values["dt"].day % 3 == 0]  # touches some days only, so that others must stay
     late = [row for row in late if row not in _PARTED] + [row for row in _PARTED_LATE if row not in late]
-    held_back = {row.values["event_id"] for row in late}
+    held_back = {id(row) for row in late}
     landed = []
-    for number, piece in enumerate([[row for row in shuffled if row.values["event_id"] not in held_back], late]):
+    for number, piece in enumerate([[row for row in shuffled if id(row) not in held_back], late]):
         write(piece, f"piece-{number}")
         landed += [_kill_in_the_middle(home, seconds) for seconds in moments[number]]
         if number:
