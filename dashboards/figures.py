@@ -133,11 +133,11 @@ def _label(field: Field) -> str:
         return "Business day"
     words = name.split("_")
     kept = [_WHOLE.get(word, word) for word in words if word not in _DROPPED or (word == "name" and len(words) == 1)]
-    windows = [f"{word[:-1]}-day" for word in kept if word[:-1].isdigit() and word.endswith("d")]
-    label = " ".join(word for word in kept if word and not (word[:-1].isdigit() and word.endswith("d")))
+    windows = [word for word in kept if word[:-1].isdigit() and word.endswith("d")]
+    label = " ".join(word for word in kept if word and word not in windows)
     if ("_count_" in name or name.endswith("_count")) and not label.endswith(_DONE):
         label = label if label.endswith("s") else f"{label}s"
-    label = " ".join([label, *windows])
+    label = " ".join([label, *(f"{window[:-1]}-day" for window in windows)])
     if name.endswith("_ratio") and label.endswith(_DONE):
         label = f"share {label}"
     return label[:1].upper() + label[1:]

@@ -198,16 +198,16 @@ def rows() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def modelled(rows: list[Row], new_lake: NewLake) -> Iterator[Path]:
-    """A home where DuckDB has modelled all of the town in one build."""
+def modelled(rows: list[Row], new_lake: NewLake) -> dict[str, list[dict]]:
+    """Every table that DuckDB makes of all of the town in one build, and its rows."""
     with new_lake() as home:
         write(rows, "all")
         build(settings())
-        yield home
+        return _tables(home)
 
 
-def test_bigquery_answers_as_duckdb_does(rows: list[Row], modelled: Path, nodes) -> None:
-    bigquery = _warehouse(rows, modelled)
+def test_bigquery_answers_as_duckdb_does(rows: list[Row], modelled: dict[str, list[dict]], nodes) -> None:
+    bigquery = _warehouse(rows, modelled["staging.zones"])
     different = {}
     for node in nodes("full"):
         if node["resource_type"] != "model" or node["config"]["materialized"] == "ephemeral":
@@ -215,7 +215,7 @@ def test_bigquery_answers_as_duckdb_does(rows: list[Row], modelled: Path, nodes)
         sql, name = flat(node["compiled_code"]), f"{node['schema']}.{node['alias']}"
         answer = bigquery.answer(sql)
         bigquery.add(name, bigquery.analyze(sql), answer)
-        different |= _different(name, answer, _table(modelled, name))
+        different |= _different(name, answer, modelled[name])
     assert different == {}
 
 
@@ -229,7 +229,9 @@ def local_bigquery(root: Path, tmp_path: Path) -> Iterator[LocalBigQuery]:
         yield started
 
 
-def test_dbt_builds_every_model_against_a_bigquery_api(rows: list[Row], modelled: Path, local_bigquery: LocalBigQuery, nodes) -> None:
+def test_dbt_builds_every_model_against_a_bigquery_api(
+    rows: list[Row], modelled: dict[str, list[dict]], local_bigquery: LocalBigQuery, nodes
+) -> None:
     local_bigquery.load(rows)
     became = local_bigquery.build()
     _assert_only_gaps(became)
@@ -239,7 +241,7 @@ def test_dbt_builds_every_model_against_a_bigquery_api(rows: list[Row], modelled
 
 
 @pytest.mark.long  # two builds
-def test_dbt_builds_on_against_a_bigquery_api(rows: list[Row], modelled: Path, local_bigquery: LocalBigQuery) -> None:
+def test_dbt_builds_on_against_a_bigquery_api(rows: list[Row], modelled: dict[str, list[dict]], local_bigquery: LocalBigQuery) -> None:
     """Half of the odd days' rows come late: what the first build made of the even days has to stay, the rest to be replaced. One
     stream has nothing new at all."""
     late = [row for row in rows[::2] if row.values["dt"].day % 2]
@@ -260,30 +262,31 @@ def _assert_only_gaps(became: dict[str, str]) -> None:
     assert refused.keys() == {gap.partition(".")[2] for gap in GAPS}, refused
 
 
-def _assert_as_duckdb_has_it(bigquery: LocalBigQuery, home: Path) -> None:
-    names = _tables(home)
-    assert set(names) - set(bigquery.tables()) == GAPS.keys()
+def _assert_as_duckdb_has_it(bigquery: LocalBigQuery, modelled: dict[str, list[dict]]) -> None:
+    assert modelled.keys() - set(bigquery.tables()) == GAPS.keys()
     types = {
         f"{c.layer}.{c.table}": {f["name"]: f["type"] for f in bigquery_schema(c.fields)} for c in registry().layer("curated", "features")
     }
     assert {name: types[name] for name in types if name not in GAPS and bigquery.types(name) != types[name]} == {}
     different, healed, compared = {}, [], 0
-    for name in names:
+    for name, built in modelled.items():
         gaps = [column for table, column in GAPS_OF_COLUMNS if table == name]
-        theirs, ours = (_by_the_rest(some, gaps) for some in (bigquery.table(name), _table(home, name)))
+        theirs, ours = (_by_the_rest(some, gaps) for some in (bigquery.table(name), built))
         healed += [(name, gap) for gap in gaps if [row[gap] for row in theirs] == [row[gap] for row in ours]]
         different |= _different(name, *([{n: v for n, v in row.items() if n not in gaps} for row in some] for some in (theirs, ours)))
         compared += len(ours)
-    print(f"{len(names)} tables and views, {compared} rows")
+    print(f"{len(modelled)} tables and views, {compared} rows")
     assert different == {}
     assert healed == [], "the emulator gets these right now: take them out of GAPS_OF_COLUMNS and of docs/how_to/build_on_bigquery.md"
     assert compared > 10_000
 
 
-def _tables(home: Path) -> list[str]:
+def _tables(home: Path) -> dict[str, list[dict]]:
     sql = "select table_schema || '.' || table_name from information_schema.tables where table_schema in ('staging', 'intermediate', 'curated', 'features')"
     with duckdb.connect(str(Home(home).warehouse), read_only=True) as warehouse:
-        return sorted(name for (name,) in warehouse.execute(sql).fetchall())
+        warehouse.execute("set TimeZone = 'UTC'")
+        names = sorted(name for (name,) in warehouse.execute(sql).fetchall())
+        return {name: warehouse.execute(f"select * from {name}").to_arrow_table().to_pylist() for name in names}
 
 
 def _by_the_rest(rows: list[dict], gaps: list[str]) -> list[dict]:
@@ -297,7 +300,7 @@ def _different(name: str, answer: list[dict], ours: list[dict]) -> dict[str, str
     return {name: f"BigQuery has {[r for r in theirs if r not in ours][:2]}, DuckDB {[r for r in ours if r not in theirs][:2]}"}
 
 
-def _warehouse(rows: list[Row], home: Path) -> BigQuery:
+def _warehouse(rows: list[Row], zone_rows: list[dict]) -> BigQuery:
     bigquery = BigQuery()
     contracts = registry()
     for contract in contracts.clean:
@@ -305,14 +308,8 @@ def _warehouse(rows: list[Row], home: Path) -> BigQuery:
         own = [row.values for row in rows if row.contract == contract.id]
         bigquery.add(f"clean.{contract.table}", [(f["name"], f["type"]) for f in fields], own)
     zones = [contracts.word(name) for name in ("zone_id", "zone_name", "site_host", "zone_code")]
-    bigquery.add("staging.zones", [(f["name"], f["type"]) for f in bigquery_schema(tuple(zones))], _table(home, "staging.zones"))
+    bigquery.add("staging.zones", [(f["name"], f["type"]) for f in bigquery_schema(tuple(zones))], zone_rows)
     return bigquery
-
-
-def _table(home: Path, name: str) -> list[dict]:
-    with duckdb.connect(str(Home(home).warehouse), read_only=True) as warehouse:
-        warehouse.execute("set TimeZone = 'UTC'")
-        return warehouse.execute(f"select * from {name}").to_arrow_table().to_pylist()
 
 
 def _sorted(rows: list[dict]) -> list[list[tuple]]:
