@@ -168,7 +168,7 @@ def _found(contract, code, field, step, zone, org, since, until, by: By, closed_
 
 
 def _told(letter: dict) -> dict:
-    """A subject in a letter is a pseudonym; where it lies is nobody's business here."""
+    """A subject in a letter is the name of a key; where it lies is nobody's business here."""
     return {name: value for name, value in letter.items() if name not in ("path", "row")}
 
 

@@ -70,8 +70,8 @@ def commit_raw(files: Files, contract: Contract, said: Mapping) -> None:
 
 
 def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[int]]:
-    """Envelopes as raw keeps them: the payload sealed under its subject's key, or the day's, the subject a pseudonym; and
-    which of the envelopes these are."""
+    """Envelopes as raw keeps them: the payload sealed under its subject's key, or the day's, the subject the name of that key;
+    and which of the envelopes these are."""
     people = to.vault.subjects({e.subject for e in envelopes if e.subject is not None})
     days = {day: to.vault.day_key(day) for day in {e.received_at.astimezone(UTC).date() for e in envelopes if e.subject is None}}
     kept: list[tuple[Envelope, SubjectKey]] = []
@@ -82,7 +82,7 @@ def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[in
             kept.append((e, owner))
             places_kept.append(at)
     payloads = seal_all([o.key for _, o in kept], [bytes(e.payload) for e, _ in kept], [e.event_id.encode() for e, _ in kept])
-    own = {"subject": [o.pid for _, o in kept], "payload": payloads}
+    own = {"subject": [o.key_id for _, o in kept], "payload": payloads}
     schema = sealed_schema("platform.envelope")
     return pa.table([own.get(name) or [getattr(e, name) for e, _ in kept] for name in schema.names], schema=schema), places_kept
 
@@ -92,7 +92,7 @@ def put_unreadable(to: Stores, contract: Contract, pulled: Pulled, found: Sequen
     if found:
         owner = to.vault.day_key(pulled.landed_at.date())
         pieces = seal_all([owner.key] * len(found), [u.data for u in found], [b""] * len(found))
-        known = {"contract": contract.id, "subject": owner.pid, "received_at": pulled.landed_at, "failed_step": "land"}
+        known = {"contract": contract.id, "subject": owner.key_id, "received_at": pulled.landed_at, "failed_step": "land"}
         rules = registry().get("platform.envelope")
         letters = [known | blame(u.verdict, rules) | {"payload": s} for u, s in zip(found, pieces)]
         _put_dead_letters(to.files, contract, f"{pulled.batch_id}-land", letters)

@@ -135,14 +135,19 @@ def opened(at: Stores, group: Group) -> Opened:
 
 
 def unsealed(vault: Vault, sealed: pa.Table) -> pa.Table:
-    """The same with payloads in clear, null where the key is destroyed. What is no envelope was sealed without an event_id."""
+    """The same with payloads in clear and the pseudonyms of subjects, null where the key is destroyed. What is no envelope was
+    sealed without an event_id."""
     owners = pc.fill_null(sealed["subject"], "").combine_chunks().dictionary_encode()
-    people = owners.dictionary.to_pylist()
-    keys = vault.keys(set(people))
-    of_each = np.fromiter((keys.get(person) for person in people), object, len(people))
+    names = owners.dictionary.to_pylist()
+    known = vault.keys(set(names))
+    found = [known.get(name) for name in names]
+    of_each = np.fromiter((owner and owner.key for owner in found), object, len(found))
     belongs_to = pc.fill_null(sealed["event_id"], "").cast(pa.binary()).to_pylist()
     payloads = unseal_all(of_each[owners.indices.to_numpy()].tolist(), sealed["payload"].to_pylist(), belongs_to)
-    return sealed.set_column(sealed.schema.get_field_index("payload"), "payload", pa.chunked_array([pa.array(payloads, pa.binary())]))
+    pids = pa.array([owner and owner.pid for owner in found], pa.string()).take(owners.indices)
+    for name, column in (("payload", pa.array(payloads, pa.binary())), ("subject", pids)):
+        sealed = sealed.set_column(sealed.schema.get_field_index(name), name, pa.chunked_array([column]))
+    return sealed
 
 
 def read(files: Files, named: dict) -> pa.Table:

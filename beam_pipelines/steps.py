@@ -74,10 +74,11 @@ def _without_nulls(batch: pa.Table) -> pa.Table:
 
 
 def _about_the_forgotten(values: pa.Table, treated: pa.Table, contract: Contract) -> np.ndarray:
-    """Rows that name a person whom the vault no longer answers for."""
+    """Rows of a person whom the vault no longer answers for. Where a row of another's only mentions one, the mention is left
+    empty; what cannot be without it is gone, too."""
     gone = np.zeros(values.num_rows, bool)
     for field in contract.fields:
-        if field.treatment == "pseudonymise":
+        if field.treatment == "pseudonymise" and (field.required or field.name == contract.subject):
             gone |= values[field.name].is_valid().to_numpy() & treated[field.becomes].is_null().to_numpy()
     return gone
 

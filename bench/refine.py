@@ -85,7 +85,7 @@ class Lake:
             payloads = seal_all([self.people[s].key for s in subjects], payloads, [e.encode() for e in rows["event_id"].to_pylist()])
         same = {"contract": _CONTRACT, "contract_version": "1.0.0", "source": "http", "zone_id": "univprep", "org_id": 17}
         own = {
-            "subject": [self.pids[s] for s in subjects],
+            "subject": [self.people[s].key_id for s in subjects],
             "payload": payloads,
             "event_id": rows["event_id"],
             "received_at": rows["received_at"],

@@ -90,7 +90,7 @@ def _opened(files: Files, vault: Vault, path: str) -> Iterator[list[Envelope]]:
     for part in pq.ParquetFile(io.BytesIO(data)).iter_batches(_ENVELOPES_AT_ONCE):
         rows = part.to_pylist()
         owners = vault.keys({row["subject"] for row in rows})
-        keys = [owners.get(row["subject"]) for row in rows]
+        keys = [(owner := owners.get(row["subject"])) and owner.key for row in rows]
         payloads = unseal_all(keys, [row["payload"] for row in rows], [row["event_id"].encode() for row in rows])
         yield [
             Envelope(**row | {"payload": msgspec.Raw(payload), "received_at": row["received_at"].astimezone(UTC)})

@@ -12,30 +12,17 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from lakehouse.access.caller import Caller, RateLimit, Scope
 from lakehouse.errors import BadInputError
-from lakehouse.storage.sql import create_tables
+from lakehouse.storage.sql import Utc, create_tables
 
 PREFIX = "mck_"
 _ID_BYTES, _SECRET_BYTES = 8, 32
 _KEY_ID = re.compile(rf"[0-9a-f]{{{2 * _ID_BYTES}}}")
-
-
-class _Utc(sa.TypeDecorator):
-    """A timestamp with its zone; SQLite would forget it."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
-        return value and value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
-        return value and value.replace(tzinfo=UTC)
 
 
 _metadata = sa.MetaData()
@@ -51,9 +38,9 @@ _key = sa.Table(
     sa.Column("events_per_s", sa.Float(53), nullable=False),
     sa.Column("bytes_per_s", sa.Float(53), nullable=False),
     sa.Column("burst_s", sa.Float(53), nullable=False),
-    sa.Column("created_at", _Utc, nullable=False),
-    sa.Column("expires_at", _Utc, nullable=False),
-    sa.Column("revoked_at", _Utc),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("expires_at", Utc, nullable=False),
+    sa.Column("revoked_at", Utc),
     sa.Column("replaces", sa.String(2 * _ID_BYTES)),
 )
 
@@ -124,7 +111,7 @@ class KeyStore:
 
     def revoke(self, key_id: str, now: datetime) -> Key:
         """Raises BadInputError. Doors that have just seen it let it in for LAKEHOUSE_ACCESS_CACHE_SECONDS more."""
-        self._update(self.get(key_id).key_id, revoked_at=sa.func.coalesce(_key.c.revoked_at, sa.literal(now, _Utc)))
+        self._update(self.get(key_id).key_id, revoked_at=sa.func.coalesce(_key.c.revoked_at, sa.literal(now, Utc)))
         return self.get(key_id)
 
     def rotate(self, key_id: str, now: datetime, life: timedelta, overlap: timedelta) -> str:

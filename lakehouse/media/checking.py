@@ -129,10 +129,10 @@ def _named(references: Sequence[_Reference], vault: Vault) -> Iterator[tuple[_Re
     """Each with the name of the object that it means; None where its person's key is destroyed."""
     waiting = iter(references)
     while some := list(islice(waiting, _AT_ONCE)):
-        keys = vault.keys({r.user_pid for r in some})
+        people = vault.people({r.user_pid for r in some})
         for reference in some:
-            key = keys.get(reference.user_pid)
-            yield reference, key and records.media_pid(key, reference.media_id)
+            owner = people.get(reference.user_pid)
+            yield reference, owner and records.media_pid(owner.key, reference.media_id)
 
 
 def _fate(reference: _Reference, pid: str | None, is_there: bool, contract: Contract, now: datetime, grace: timedelta) -> str:

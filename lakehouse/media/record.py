@@ -20,7 +20,7 @@ class MediaRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The commit of an object: it exists if this does. Nothing here names a person or describes the plaintext.
 
     path          of the sealed object in the lake
-    subject       pseudonym of the person whose key seals it
+    subject       name of the key that seals it
     plain_digest  keyed; equal recordings of two people have different ones
     """
 

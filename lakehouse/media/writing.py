@@ -120,7 +120,7 @@ class Upload:
             content_type=name.content_type,
             zone_id=name.zone_id,
             org_id=name.org_id,
-            subject=name.owner.pid,
+            subject=name.owner.key_id,
             received_at=self._received_at,
             path=self._path,
             plain_bytes=self._plain_bytes,

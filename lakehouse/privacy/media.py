@@ -32,10 +32,10 @@ class OpenMedia:
 @contextmanager
 def open_media(files: Files, vault: Vault, contract: Contract, user_pid: str, media_id: str) -> Iterator[OpenMedia]:
     """Raises KeyGoneError where the person was erased, FileNotFoundError where no such object was uploaded (yet)."""
-    key = vault.keys([user_pid]).get(user_pid)
-    if key is None:
+    owner = vault.people([user_pid]).get(user_pid)
+    if owner is None:
         raise KeyGoneError("the data key is destroyed", hint="what it sealed is forgotten by design; leave this object out")
-    pid = records.media_pid(key, media_id)
+    pid = records.media_pid(owner.key, media_id)
     record = records.find(files, contract, pid)
     if record is None:
         raise FileNotFoundError(f"{contract.id}: there is no media object {pid}")
@@ -44,4 +44,4 @@ def open_media(files: Files, vault: Vault, contract: Contract, user_pid: str, me
     except FileNotFoundError:
         raise CorruptError(f"{record.path} is gone, and its record is there", hint="restore it from a copy") from None
     with sealed:
-        yield OpenMedia(record, opened(key, sealed, pid.encode()))
+        yield OpenMedia(record, opened(owner.key, sealed, pid.encode()))

@@ -1,18 +1,21 @@
-"""The vault: who is who, and the keys to what they sent. Two tables, and no identifier in clear in either.
+"""The vault: who is who, and the keys to what they sent. No identifier in clear in any of its tables.
 
-    subject ─ HMAC ─▶ subject(digest → pid) ─▶ data_key(pid → key, wrapped) ◀─ "day:2026-01-31", for payloads about nobody
+    subject ─ HMAC ─▶ subject(digest → pid) ─▶ data_key(pid ↔ key_id → key, wrapped) ◀─ "day:2026-01-31", for payloads about nobody
                                                         ▲
                        KeyWrapper (a key file, Cloud KMS) ─▶ master key, unwrapped once a process
 
+    forget(): data_key's row goes, and the pid out of subject, where two keyed digests stay: the person's, who is known by it
+    and refused when they come again, and the pid's, by which rows are known that a backup brings back.
+
 One round trip to a key service a data key would cost tens of thousands of them a batch; so the service wraps the
-vault's one master key, and the master key wraps the data keys. A person whose data_key row is gone is forgotten: the
-row in `subject` stays behind as a keyed tombstone.
+vault's one master key, and the master key wraps the data keys. Raw names what it seals by key_id, clean names people by pid:
+the one row that ties the two goes with the key, so that sealed bytes which lie about until they expire are nobody's.
 """
 
 import hmac
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -25,8 +28,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lakehouse.errors import CorruptError, SettingsError
 from lakehouse.privacy.seal import KEY_BYTES, new_key, seal, seal_all, unseal, unseal_all
 from lakehouse.storage.durable import make_folder, sync_folder, write_all
-from lakehouse.storage.protocols import SubjectKey
-from lakehouse.storage.sql import create_tables
+from lakehouse.storage.protocols import SubjectKey, Tombstone
+from lakehouse.storage.sql import Utc, create_tables, empty_the_log
 
 _CHUNK = 5_000  # values in one statement; SQLite takes 32,766
 
@@ -38,10 +41,16 @@ _subject = sa.Table(
     "subject",
     _metadata,
     sa.Column("digest", sa.LargeBinary(32), primary_key=True),
-    sa.Column("pid", sa.String(32), nullable=False, unique=True),
+    sa.Column("pid", sa.String(32), unique=True),
+    sa.Column("forgotten_at", Utc),
+    sa.Column("pid_digest", sa.LargeBinary(32), unique=True),
 )
 _data_key = sa.Table(
-    "data_key", _metadata, sa.Column("pid", sa.String(32), primary_key=True), sa.Column("wrapped", sa.LargeBinary, nullable=False)
+    "data_key",
+    _metadata,
+    sa.Column("key_id", sa.String(32), primary_key=True),
+    sa.Column("pid", sa.String(32), nullable=False, unique=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
 )
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}  # both know ON CONFLICT DO NOTHING
 
@@ -109,63 +118,143 @@ class SqlVault:
         self._wrapping_key = _derive(master, b"data key wrapping")
 
     def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
-        """Pseudonym and key of each, made on first sight. A subject whose key was destroyed is absent from the answer."""
-        digests = {hmac.digest(self._digest_key, s.encode(), "sha256"): s for s in set(subjects)}
-        found: dict[bytes, tuple[str, bytes | None]] = {}
+        """Pseudonym and key of each, made on first sight. A subject who was forgotten is absent from the answer."""
+        return self._subjects(subjects, is_made=True)
+
+    def find(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
+        """The same of those who are known, and nobody is made."""
+        return self._subjects(subjects, is_made=False)
+
+    def _subjects(self, subjects: Collection[str], is_made: bool) -> dict[str, SubjectKey]:
+        digests = self._digests(subjects)
+        found: dict[bytes, tuple[str | None, str | None, bytes | None]] = {}
         with self._engine.connect() as db:
             for chunk in _chunks(digests):
                 found |= self._find(db, chunk)
         # In one order for everybody: two processes that make the same people must not wait for each other in a circle.
-        for chunk in _chunks(sorted(d for d in digests if d not in found)):
+        for chunk in _chunks(sorted(d for d in digests if d not in found)) if is_made else ():
             with self._engine.begin() as db:
                 found |= self._make(db, chunk)
-        rows = [(digests[digest], pid, wrapped) for digest, (pid, wrapped) in found.items() if wrapped is not None]
-        keys = self._unwrap([pid for _, pid, _ in rows], [wrapped for *_, wrapped in rows])
-        return {subject: SubjectKey(pid, key) for (subject, pid, _), key in zip(rows, keys)}
+        rows = [(digests[digest], *known) for digest, known in found.items() if known[2] is not None]
+        keys = self._unwrap([row[1:] for row in rows])
+        return {subject: SubjectKey(pid, key, key_id) for (subject, pid, key_id, _), key in zip(rows, keys)}
 
     def day_key(self, day: date) -> SubjectKey:
-        pid = f"day:{day.isoformat()}"
-        known = self.keys([pid])
-        if pid not in known:
+        name = f"day:{day.isoformat()}"
+        known = self.keys([name])
+        if name not in known:
             with self._engine.begin() as db:
-                self._add(db, _data_key, [{"pid": pid, "wrapped": self._wrap([pid])[0]}])
-            known = self.keys([pid])
-        return SubjectKey(pid, known[pid])
+                self._add(db, _data_key, [{"key_id": name, "pid": name, "wrapped": self._wrap([(name, name)])[0]}])
+            known = self.keys([name])
+        return known[name]
 
-    def keys(self, pids: Collection[str]) -> dict[str, bytes]:
-        """Data keys by pseudonym (or day pid). A destroyed or unknown one is absent from the answer."""
+    def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
+        """Owners and data keys by the name of the key. A destroyed or unknown one is absent from the answer."""
+        return {known.key_id: known for known in self._keys(_data_key.c.key_id, key_ids)}
+
+    def people(self, pids: Collection[str]) -> dict[str, SubjectKey]:
+        """The same by pseudonym."""
+        return {known.pid: known for known in self._keys(_data_key.c.pid, pids)}
+
+    def _keys(self, by: sa.Column, values: Collection[str]) -> list[SubjectKey]:
         rows: list[sa.Row] = []
         with self._engine.connect() as db:
-            for chunk in _chunks(set(pids)):
-                rows += db.execute(sa.select(_data_key.c.pid, _data_key.c.wrapped).where(_data_key.c.pid.in_(chunk)))
-        return dict(zip((r.pid for r in rows), self._unwrap([r.pid for r in rows], [r.wrapped for r in rows])))
+            for chunk in _chunks(set(values)):
+                rows += db.execute(sa.select(_data_key.c.pid, _data_key.c.key_id, _data_key.c.wrapped).where(by.in_(chunk)))
+        return [SubjectKey(pid, key, key_id) for (pid, key_id, _), key in zip(rows, self._unwrap(rows))]
+
+    # -------------------------------------------------------------------------------------------------------- forgotten
+
+    def forget(self, subjects: Collection[str], at: datetime) -> list[Tombstone]:
+        """Destroy keys and pseudonyms. Whom the vault never met is refused from now on, too. Again, it does no harm: then
+        the tombstones are those of the first time."""
+        digests = sorted(self._digests(subjects))
+        with self._engine.begin() as db:
+            self._bury(db, [Tombstone(digest, None, at) for digest in digests])
+            said = sa.select(_subject.c.digest, _subject.c.pid_digest, _subject.c.forgotten_at)
+            stones = [Tombstone(*row) for chunk in _chunks(digests) for row in db.execute(said.where(_subject.c.digest.in_(chunk)))]
+        empty_the_log(self._engine)  # where the deleted rows would stay readable
+        return sorted(stones, key=lambda stone: stone.subject_digest)
+
+    def bury(self, tombstones: Sequence[Tombstone]) -> int:
+        """Apply tombstones that this vault may lack because it was restored from a backup; how many it lacked."""
+        with self._engine.begin() as db:
+            lacked = self._bury(db, tombstones)
+        if lacked:
+            empty_the_log(self._engine)
+        return lacked
+
+    def _bury(self, db: sa.Connection, stones: Sequence[Tombstone]) -> int:
+        """How many of them were not forgotten yet."""
+        self._add(db, _subject, [{"digest": stone.subject_digest} for stone in stones])
+        new = 0
+        for stone in stones:
+            lives = sa.and_(_subject.c.digest == stone.subject_digest, _subject.c.forgotten_at.is_(None))
+            found = db.execute(sa.select(_subject.c.pid).where(lives)).one_or_none()
+            if found is None:
+                continue
+            new += 1
+            pid_digest = stone.pid_digest if found.pid is None else self._digest_of_pid(found.pid)
+            db.execute(sa.delete(_data_key).where(_data_key.c.pid == found.pid))
+            db.execute(sa.update(_subject).where(lives).values(pid=None, forgotten_at=stone.forgotten_at, pid_digest=pid_digest))
+        return new
+
+    def forgotten(self, subjects: Collection[str]) -> set[str]:
+        """Those of them who were forgotten."""
+        digests = self._digests(subjects)
+        gone = sa.select(_subject.c.digest).where(_subject.c.forgotten_at.is_not(None))
+        with self._engine.connect() as db:
+            return {digests[d] for chunk in _chunks(digests) for d in db.scalars(gone.where(_subject.c.digest.in_(chunk)))}
+
+    def forgotten_pids(self, pids: Collection[str]) -> set[str]:
+        """Those of these pseudonyms whose persons were forgotten: what a restored table may still hold."""
+        digests = {self._digest_of_pid(pid): pid for pid in set(pids)}
+        gone = sa.select(_subject.c.pid_digest)
+        with self._engine.connect() as db:
+            return {digests[d] for chunk in _chunks(digests) for d in db.scalars(gone.where(_subject.c.pid_digest.in_(chunk)))}
+
+    def digest(self, subject: str) -> bytes:
+        """By which a receipt or a request names a person: nobody without the vault can tell whom."""
+        return hmac.digest(self._digest_key, subject.encode(), "sha256")
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def _find(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str, bytes | None]]:
-        query = sa.select(_subject.c.digest, _subject.c.pid, _data_key.c.wrapped).outerjoin(_data_key, _data_key.c.pid == _subject.c.pid)
-        return {digest: (pid, wrapped) for digest, pid, wrapped in db.execute(query.where(_subject.c.digest.in_(digests)))}
+    # ----------------------------------------------------------------------------------------------------------- inside
 
-    def _make(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str, bytes | None]]:
+    def _digests(self, subjects: Collection[str]) -> dict[bytes, str]:
+        return {self.digest(s): s for s in set(subjects)}
+
+    def _digest_of_pid(self, pid: str) -> bytes:
+        return hmac.digest(self._digest_key, b"pid: " + pid.encode(), "sha256")
+
+    def _find(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str | None, str | None, bytes | None]]:
+        """digest → pid, key_id, wrapped key; of one who was forgotten nothing but Nones."""
+        columns = _subject.c.digest, _subject.c.pid, _data_key.c.key_id, _data_key.c.wrapped
+        query = sa.select(*columns).outerjoin(_data_key, _data_key.c.pid == _subject.c.pid)
+        return {digest: tuple(known) for digest, *known in db.execute(query.where(_subject.c.digest.in_(digests)))}
+
+    def _make(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str | None, str | None, bytes | None]]:
         """In one transaction, so that nobody sees a subject without its key. Whom another process made meanwhile, we take."""
-        random = os.urandom(16 * len(digests)).hex()
-        pids = {digest: random[32 * at : 32 * at + 32] for at, digest in enumerate(digests)}
-        self._add(db, _subject, [{"digest": d, "pid": p} for d, p in pids.items()])
-        ours = [pids[d] for d, (pid, _) in self._find(db, digests).items() if pid == pids[d]]
-        if ours:
-            self._add(db, _data_key, [{"pid": p, "wrapped": w} for p, w in zip(ours, self._wrap(ours))])
+        random = os.urandom(32 * len(digests)).hex()
+        names = {digest: (random[64 * at : 64 * at + 32], random[64 * at + 32 : 64 * at + 64]) for at, digest in enumerate(digests)}
+        self._add(db, _subject, [{"digest": d, "pid": pid} for d, (pid, _) in names.items()])
+        ours = [names[d] for d, (pid, *_) in self._find(db, digests).items() if pid == names[d][0]]
+        self._add(db, _data_key, [{"key_id": k, "pid": p, "wrapped": w} for (p, k), w in zip(ours, self._wrap(ours))])
         return self._find(db, digests)
 
     def _add(self, db: sa.Connection, table: sa.Table, rows: list[dict]) -> None:
-        db.execute(self._insert(table).on_conflict_do_nothing(), rows)
+        if rows:
+            db.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
-    def _wrap(self, pids: Sequence[str]) -> list[bytes]:
-        """New data keys, each bound to its pseudonym."""
-        return seal_all([self._wrapping_key] * len(pids), [new_key() for _ in pids], [p.encode() for p in pids])
+    def _wrap(self, names: Sequence[tuple[str, str]]) -> list[bytes]:
+        """New data keys, each bound to its pseudonym and its own name."""
+        return seal_all([self._wrapping_key] * len(names), [new_key() for _ in names], [_bound(*name) for name in names])
 
-    def _unwrap(self, pids: Sequence[str], wrapped: Sequence[bytes]) -> list[bytes]:
-        return unseal_all([self._wrapping_key] * len(pids), wrapped, [p.encode() for p in pids])
+    def _unwrap(self, rows: Sequence[Sequence]) -> list[bytes]:
+        """Of rows of pid, key_id and wrapped key."""
+        keys = [self._wrapping_key] * len(rows)
+        return unseal_all(keys, [row[2] for row in rows], [_bound(row[0], row[1]) for row in rows])
 
     def _master_key(self, wrapper: KeyWrapper) -> bytes:
         query = sa.select(_master.c.wrapped).where(_master.c.id == 1)
@@ -179,6 +268,10 @@ class SqlVault:
 
 def _derive(master: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"megacity vault: " + purpose).derive(master)
+
+
+def _bound(pid: str, key_id: str) -> bytes:
+    return f"{pid}:{key_id}".encode()
 
 
 def _chunks(values: Iterable) -> Iterator[list]:

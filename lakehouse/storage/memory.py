@@ -5,13 +5,14 @@ the other implementations to these, and a reader who wonders what `pull` must do
 memory: it is in the object that is handed from one opening to the next (`kept`).
 """
 
+import hmac
 import io
 import os
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.errors import ContractError
-from lakehouse.storage.protocols import Message, Settled, SubjectKey
+from lakehouse.storage.protocols import Message, Settled, SubjectKey, Tombstone
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
 from lakehouse.storage.tiers import Tier
 
@@ -251,28 +252,64 @@ def _days(rows: pa.Table) -> set[date]:
 
 @dataclass
 class KeptByVault:
-    pids: dict[str, str] = field(default_factory=dict)
-    keys: dict[str, bytes] = field(default_factory=dict)
+    digest_key: bytes = field(default_factory=lambda: os.urandom(32))
+    known: dict[str, SubjectKey] = field(default_factory=dict)
+    days: dict[str, SubjectKey] = field(default_factory=dict)
+    tombstones: list[Tombstone] = field(default_factory=list)
 
 
 class MemoryVault:
-    """Vault. For tests and as a definition: it does know its subjects in clear."""
+    """Vault. For tests and as a definition: it does know its subjects in clear, as long as they are not forgotten."""
 
     def __init__(self, kept: KeptByVault | None = None) -> None:
         self.kept = kept or KeptByVault()
 
     def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
-        for subject in subjects:
-            if subject not in self.kept.pids:
-                pid = self.kept.pids[subject] = os.urandom(16).hex()
-                self.kept.keys[pid] = os.urandom(32)
-        return {
-            s: SubjectKey(self.kept.pids[s], self.kept.keys[self.kept.pids[s]]) for s in subjects if self.kept.pids[s] in self.kept.keys
-        }
+        for subject in set(subjects) - self.forgotten(subjects):
+            if subject not in self.kept.known:
+                self.kept.known[subject] = SubjectKey(os.urandom(16).hex(), os.urandom(32), os.urandom(16).hex())
+        return self.find(subjects)
+
+    def find(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
+        return {s: self.kept.known[s] for s in subjects if s in self.kept.known}
 
     def day_key(self, day: date) -> SubjectKey:
-        pid = f"day:{day.isoformat()}"
-        return SubjectKey(pid, self.kept.keys.setdefault(pid, os.urandom(32)))
+        name = f"day:{day.isoformat()}"
+        return self.kept.days.setdefault(name, SubjectKey(name, os.urandom(32), name))
 
-    def keys(self, pids: Collection[str]) -> dict[str, bytes]:
-        return {pid: self.kept.keys[pid] for pid in pids if pid in self.kept.keys}
+    def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
+        return {known.key_id: known for known in self._everybody() if known.key_id in key_ids}
+
+    def people(self, pids: Collection[str]) -> dict[str, SubjectKey]:
+        return {known.pid: known for known in self._everybody() if known.pid in pids}
+
+    def forget(self, subjects: Collection[str], at: datetime) -> list[Tombstone]:
+        for subject in sorted(set(subjects) - self.forgotten(subjects)):
+            known = self.kept.known.pop(subject, None)
+            self.kept.tombstones.append(Tombstone(self.digest(subject), known and self._digest_of_pid(known.pid), at))
+        digests = {self.digest(s) for s in subjects}
+        return [stone for stone in self.kept.tombstones if stone.subject_digest in digests]
+
+    def bury(self, tombstones: Sequence[Tombstone]) -> int:
+        there = {stone.subject_digest for stone in self.kept.tombstones}
+        new = [stone for stone in tombstones if stone.subject_digest not in there]
+        self.kept.tombstones += new
+        self.kept.known = {s: known for s, known in self.kept.known.items() if s not in self.forgotten([s])}
+        return len(new)
+
+    def forgotten(self, subjects: Collection[str]) -> set[str]:
+        gone = {stone.subject_digest for stone in self.kept.tombstones}
+        return {s for s in subjects if self.digest(s) in gone}
+
+    def forgotten_pids(self, pids: Collection[str]) -> set[str]:
+        gone = {stone.pid_digest for stone in self.kept.tombstones}
+        return {pid for pid in pids if self._digest_of_pid(pid) in gone}
+
+    def digest(self, subject: str) -> bytes:
+        return hmac.digest(self.kept.digest_key, subject.encode(), "sha256")
+
+    def _digest_of_pid(self, pid: str) -> bytes:
+        return hmac.digest(self.kept.digest_key, b"pid: " + pid.encode(), "sha256")
+
+    def _everybody(self) -> list[SubjectKey]:
+        return [*self.kept.known.values(), *self.kept.days.values()]

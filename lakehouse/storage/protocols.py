@@ -6,7 +6,7 @@ Which one runs is decided once, in open.py.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import BinaryIO, Protocol
 
 import pyarrow as pa
@@ -152,20 +152,53 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class SubjectKey:
-    """A person as raw and clean know them: a random pseudonym and the key that seals what they sent."""
+    """A person as clean knows them, by a random pseudonym, and as raw does, by the name of the key that seals what they sent.
+    Nothing but the vault ties one to the other. A day has one name for both."""
 
     pid: str
     key: bytes
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What stays of a person who was forgotten: keyed digests, of whom they were and of the pseudonym they had, if any."""
+
+    subject_digest: bytes
+    pid_digest: bytes | None
+    forgotten_at: datetime
 
 
 class Vault(Protocol):
     """Pseudonyms and data keys. It holds no identifier in clear: a subject is found by a keyed digest."""
 
     def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
-        """Pseudonym and key of each, made on first sight. The same subject always gets the same answer."""
+        """Pseudonym and key of each, made on first sight. The same subject always gets the same answer, and one who was
+        forgotten none, for ever."""
+
+    def find(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
+        """The same of those who are known; nobody is made."""
 
     def day_key(self, day: date) -> SubjectKey:
         """For payloads about nobody: one key a day, so that their expiry is provable too. pid is `day:YYYY-MM-DD`."""
 
-    def keys(self, pids: Collection[str]) -> dict[str, bytes]:
-        """Data keys by pseudonym (or day pid). A destroyed or unknown one is absent from the answer."""
+    def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
+        """By the names of data keys (or day pids). A destroyed or unknown one is absent from the answer."""
+
+    def people(self, pids: Collection[str]) -> dict[str, SubjectKey]:
+        """The same by pseudonyms."""
+
+    def forget(self, subjects: Collection[str], at: datetime) -> list[Tombstone]:
+        """Destroy what ties these people to anything, durably; whoever was never met is refused from now on, too."""
+
+    def bury(self, tombstones: Sequence[Tombstone]) -> int:
+        """Apply tombstones to a vault that may be older than they are; how many it lacked."""
+
+    def forgotten(self, subjects: Collection[str]) -> set[str]:
+        """Those of them who were forgotten."""
+
+    def forgotten_pids(self, pids: Collection[str]) -> set[str]:
+        """Those of these pseudonyms that people had who were forgotten."""
+
+    def digest(self, subject: str) -> bytes:
+        """A keyed digest, by which receipts and requests name a person."""

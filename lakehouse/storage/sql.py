@@ -5,11 +5,12 @@ create_engine ─▶ PostgreSQL              ┴─▶ create_tables
 """
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from lakehouse.errors import NotDurableError
+from lakehouse.errors import BusyError, NotDurableError
 from lakehouse.storage.durable import make_folder
 
 
@@ -34,6 +35,29 @@ def sqlite_engine(path: Path) -> sa.Engine:
             ) from context.original_exception
 
     return engine
+
+
+class Utc(sa.TypeDecorator):
+    """A timestamp with its zone; SQLite would forget it."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
+        return value and value.replace(tzinfo=UTC)
+
+
+def empty_the_log(engine: sa.Engine) -> None:
+    """After something secret was deleted: SQLite's write-ahead log keeps what pages were until it is written back. Waits for
+    whoever is reading. Elsewhere the log is the server's, and goes by its own rules."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as db:
+        if db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+            raise BusyError("somebody reads an old state of the database, and so its log cannot be emptied", hint="run it again")
 
 
 def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:

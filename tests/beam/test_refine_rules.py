@@ -143,9 +143,7 @@ def test_every_record_leaves_by_exactly_one_door(lake) -> None:
     envelopes = [envelope(n, p) for n, p in enumerate(payloads)]
     lake.publish("auth.login.events", pack_envelopes([*envelopes, envelopes[0]]))
     lake.land()
-    with lake.at.vault._engine.begin() as database:  # what erasure will do: lee's key is gone
-        pid = lake.at.vault.subjects(["lee"])["lee"].pid
-        database.exec_driver_sql("DELETE FROM data_key WHERE pid = ?", (pid,))
+    lake.at.vault.forget(["lee"], NOW)
     counts = lake.refine()["auth.login.events"]
     assert counts == {"rows": 5, "valid": 2, "duplicates": 1, "rejected": 1, "forgotten": 1, "late": 1}
     [marker] = lake.markers("auth.login.events")
@@ -162,8 +160,8 @@ def test_a_dead_letter_is_sealed_and_says_nothing_of_the_sender(lake) -> None:
     assert (unreadable["error_code"], unreadable["event_id"], unreadable["failed_step"]) == ("unreadable_message", None, "land")
     assert b"kim_minsu" not in refused["payload"] and b"kim@example.com" not in unreadable["payload"]
     keys = lake.at.vault.keys([refused["subject"], unreadable["subject"]])
-    assert json.loads(unseal(keys[refused["subject"]], refused["payload"], b"event-0001")) == hostile
-    assert unseal(keys[unreadable["subject"]], unreadable["payload"], b"") == b"kim@example.com"
+    assert json.loads(unseal(keys[refused["subject"]].key, refused["payload"], b"event-0001")) == hostile
+    assert unseal(keys[unreadable["subject"]].key, unreadable["payload"], b"") == b"kim@example.com"
 
 
 def test_a_raw_file_that_is_not_what_was_landed_stops_refinement(lake) -> None:

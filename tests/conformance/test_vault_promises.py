@@ -1,7 +1,11 @@
 """What a vault promises: the same person is always the same pseudonym and key, and no two are."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+
+from lakehouse.storage.protocols import Tombstone
+
+NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_a_subject_keeps_its_pseudonym_and_key(vault, reopen_vault):
@@ -30,13 +34,51 @@ def test_subjects_are_told_apart_exactly(vault):
 
 
 def test_nobody_is_no_error(vault):
-    assert vault.subjects([]) == {} and vault.keys([]) == {}
+    assert vault.subjects([]) == vault.keys([]) == vault.people([]) == {} and vault.forget([], NOW) == []
 
 
-def test_keys_by_pseudonym(vault, reopen_vault):
+def test_keys_by_their_names_and_by_pseudonym(vault, reopen_vault):
+    kim, day = vault.subjects(["kim"])["kim"], vault.day_key(date(2026, 1, 31))
+    assert len({kim.pid, kim.key_id}) == 2  # neither follows from the other
+    assert reopen_vault().keys([kim.key_id, kim.pid, day.key_id, "0" * 32, "day:1999-01-01"]) == {kim.key_id: kim, day.key_id: day}
+    assert reopen_vault().people([kim.key_id, kim.pid, "0" * 32]) == {kim.pid: kim}
+
+
+def test_to_look_for_somebody_makes_nobody(vault):
+    assert vault.find(["kim"]) == {}
     kim = vault.subjects(["kim"])["kim"]
-    day = vault.day_key(date(2026, 1, 31))
-    assert reopen_vault().keys([kim.pid, day.pid, "0" * 32, "day:1999-01-01"]) == {kim.pid: kim.key, day.pid: day.key}
+    assert vault.find(["kim", "lee"]) == {"kim": kim}
+
+
+def test_who_was_forgotten_has_no_key_and_gets_none(vault, reopen_vault):
+    people = vault.subjects(["kim", "lee"])
+    kim, lee = people["kim"], people["lee"]
+    vault.forget(["kim"], NOW)
+    for later in (vault, reopen_vault()):
+        assert later.subjects(["kim", "lee"]) == later.find(["kim", "lee"]) == {"lee": lee}
+        assert later.keys([kim.key_id, lee.key_id]) == {lee.key_id: lee} and later.people([kim.pid, lee.pid]) == {lee.pid: lee}
+        assert later.forgotten(["kim", "lee", "park"]) == {"kim"} and later.forgotten_pids([kim.pid, lee.pid]) == {kim.pid}
+
+
+def test_who_was_never_met_is_refused_once_forgotten(vault, reopen_vault):
+    [stone] = vault.forget(["kim"], NOW)
+    assert stone.pid_digest is None and stone.subject_digest == vault.digest("kim") != vault.digest("lee")
+    assert reopen_vault().subjects(["kim"]) == {} and vault.forgotten(["kim"]) == {"kim"}
+
+
+def test_to_forget_again_changes_nothing(vault):
+    vault.subjects(["kim"])
+    first = vault.forget(["kim"], NOW)
+    again = vault.forget(["kim"], NOW + timedelta(days=1))
+    assert [s.forgotten_at for s in again] == [s.forgotten_at for s in first] == [NOW]
+
+
+def test_tombstones_bury_again(vault, reopen_vault):
+    """As in a vault that was restored from before they were set."""
+    stones = [Tombstone(vault.digest("kim"), None, NOW)]
+    vault.subjects(["kim", "lee"])
+    assert vault.bury(stones) == 1 and vault.bury(stones) == 0
+    assert set(reopen_vault().subjects(["kim", "lee"])) == {"lee"}
 
 
 def test_a_day_has_one_key(vault, reopen_vault):
@@ -51,4 +93,4 @@ def test_more_subjects_than_a_statement_holds(vault):
     some = vault.subjects(subjects[3_000:7_000])
     everyone = vault.subjects(subjects)
     assert everyone | some == everyone
-    assert vault.keys([p.pid for p in everyone.values()]) == {p.pid: p.key for p in everyone.values()}
+    assert vault.people([p.pid for p in everyone.values()]) == {p.pid: p for p in everyone.values()}

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from uploading import USER, all_records, tone
 
 from lakehouse.places import Home
+from lakehouse.settings import settings
+from lakehouse.storage.open import open_vault
 from tests.commands import lakehouse
 
 
@@ -75,6 +76,5 @@ def test_what_belongs_together_and_what_does_not(day: Path) -> None:
     assert "removed 1 objects" in done.stdout and not torn.exists()
 
     # The learner is erased: then there is nothing to miss.
-    with sa.create_engine(f"sqlite:///{Home(day).vault / 'vault.sqlite'}").begin() as vault:
-        vault.execute(sa.text("DELETE FROM data_key WHERE pid LIKE '%' AND pid NOT LIKE 'day:%'"))
+    open_vault(settings()).forget([USER, "somebody.else"], datetime.now(UTC))
     assert told("--grace-minutes", "0") == (0, {"forgotten": 3 + 4})

@@ -50,8 +50,9 @@ def test_memory_is_flat_while_reading(collect) -> None:
     collector = collect()
     assert collector.put("clip-of-100-mb", (clip(100), digest(100)), "video/mp4", "dance_video").status_code == 201
     contract, _ = registry().media_kind("dance_video")
-    (record,) = all_records()
-    with open_media(open_files(settings()), open_vault(settings()), contract, record.subject, "clip-of-100-mb") as media:
+    (record,), vault = all_records(), open_vault(settings())
+    owner = vault.keys([record.subject])[record.subject]
+    with open_media(open_files(settings()), vault, contract, owner.pid, "clip-of-100-mb") as media:
         next(media.pieces)
         whole, largest = 0, 0
         for piece in media.pieces:

@@ -6,18 +6,19 @@ import socket
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from uploading import HOST, USER, Collector, all_records, digest_header, keypoints, left_over, noise, read_back, tone
 
 from collectors.media.sniff import SNIFFERS
 from lakehouse.contracts import registry
 from lakehouse.errors import CorruptError, KeyGoneError
 from lakehouse.places import Home
+from lakehouse.privacy.media import open_media
 from lakehouse.settings import settings
-from lakehouse.storage.open import open_files
+from lakehouse.storage.open import open_files, open_vault
 from tests.privacy.byte_scan import scan
 
 SPEECH = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "speech" / "clips"
@@ -151,22 +152,14 @@ def test_no_plaintext_and_no_name_is_on_the_disk(collector: Collector) -> None:
 def test_a_destroyed_key_forgets_the_clip(collector: Collector) -> None:
     media_id, user = new_id(), "learner.to.forget"
     assert collector.put(media_id, tone(seed=6), user=user).status_code == 201
-    record = next(r for r in all_records() if r.plain_bytes and r.subject not in _subjects_but(user))
-    with sa.create_engine(f"sqlite:///{Home(collector.home).vault / 'vault.sqlite'}").begin() as vault:
-        assert vault.execute(sa.text("DELETE FROM data_key WHERE pid = :pid"), {"pid": record.subject}).rowcount == 1
-    from lakehouse.privacy.media import open_media
-    from lakehouse.storage.open import open_vault
-
+    vault = open_vault(settings())
+    learner = vault.subjects([user])[user]
+    assert learner.key_id in {r.subject for r in all_records()}
+    vault.forget([user], datetime.now(UTC))
     contract, _ = registry().media_kind("speech")
-    with pytest.raises(KeyGoneError), open_media(open_files(settings()), open_vault(settings()), contract, record.subject, media_id):
+    with pytest.raises(KeyGoneError), open_media(open_files(settings()), vault, contract, learner.pid, media_id):
         pass
     assert code(collector.put(media_id, tone(seed=6), user=user)) == (410, "forgotten")
-
-
-def _subjects_but(user: str) -> set[str]:
-    from lakehouse.storage.open import open_vault
-
-    return {r.subject for r in all_records()} - {open_vault(settings()).subjects([user])[user].pid}
 
 
 def test_an_object_that_was_changed_or_exchanged_does_not_open(collector: Collector) -> None:

@@ -43,10 +43,8 @@ def sent(lake: Lake, contract: str, envelopes: Iterable[Envelope], *more: bytes,
 
 
 def erase(lake: Lake, user: str) -> None:
-    """What erasure does: the person's key is gone."""
-    pid = lake.at.vault.subjects([user])[user].pid
-    with lake.at.vault._engine.begin() as database:
-        database.exec_driver_sql("DELETE FROM data_key WHERE pid = ?", (pid,))
+    """What erasure does first."""
+    lake.at.vault.forget([user], datetime.now(UTC))
 
 
 def lakehouse(*words: str, code: int = 0) -> str:

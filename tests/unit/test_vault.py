@@ -5,6 +5,7 @@ import json
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from lakehouse.settings import Settings
 from lakehouse.storage.open import open_vault
 from lakehouse.storage.sql import sqlite_engine
 
+NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 MAKE_PEOPLE = """
 import hashlib, json, sys
 from pathlib import Path
@@ -97,14 +99,35 @@ def engine(tmp_path: Path) -> sa.Engine:
     return sqlite_engine(tmp_path / "vault.sqlite")
 
 
-def test_who_lost_the_key_is_absent_and_does_not_come_back(tmp_path, engine):
-    """The tombstone: the row in `subject` stays, so that a replay makes no new key for someone who was forgotten."""
+def test_who_was_forgotten_is_in_no_byte_of_it(tmp_path, engine):
+    """Keys, pseudonyms and what ties them go from the write-ahead log too; keyed digests stay, which name nobody."""
     vault = SqlVault(engine, KeyFile(tmp_path / "master.key"))
-    people = vault.subjects(["kim", "lee"])
-    with engine.begin() as db:
-        db.execute(sa.text("delete from data_key where pid = :pid"), {"pid": people["kim"].pid})
-    assert vault.subjects(["kim", "lee"]) == {"lee": people["lee"]}
-    assert vault.keys([p.pid for p in people.values()]) == {people["lee"].pid: people["lee"].key}
+    people = vault.subjects([f"user-{n}" for n in range(40)])
+    kim, wrapped = people["user-7"], _wrapped(engine)
+    on_disk = lambda: b"".join(p.read_bytes() for p in sorted(tmp_path.glob("vault.sqlite*")))  # noqa: E731
+    marks = [kim.pid.encode(), kim.key_id.encode(), wrapped[kim.pid]]
+    assert all(mark in on_disk() for mark in marks)
+    vault.forget(["user-7"], NOW)
+    assert not any(mark in on_disk() for mark in marks)
+    other = people["user-8"]
+    assert all(mark in on_disk() for mark in (other.pid.encode(), wrapped[other.pid]))
+
+
+def test_a_vault_from_a_backup_takes_the_tombstones(tmp_path, engine):
+    vault = SqlVault(engine, KeyFile(tmp_path / "master.key"))
+    vault.subjects(["kim", "lee"])
+    with engine.connect() as db:
+        db.exec_driver_sql("VACUUM INTO ?", (str(tmp_path / "backup.sqlite"),))
+    stones = vault.forget(["kim", "park"], NOW)
+    restored = SqlVault(sqlite_engine(tmp_path / "backup.sqlite"), KeyFile(tmp_path / "master.key"))
+    assert restored.find(["kim"]) and not restored.forgotten(["kim", "park"])
+    assert restored.bury(stones) == 2 and restored.bury(stones) == 0
+    assert set(restored.subjects(["kim", "lee", "park"])) == {"lee"}
+
+
+def _wrapped(engine: sa.Engine) -> dict[str, bytes]:
+    with engine.connect() as db:
+        return dict(db.execute(sa.text("select pid, wrapped from data_key")).tuples().all())
 
 
 def test_a_key_moved_to_another_person_does_not_open(tmp_path, engine):
