@@ -6,6 +6,7 @@
 
     replace(): the files that hold a key of the rows are written anew, without those, in one commit with the rows
     replace_days(): the files of whole days make way for others, in one commit
+    forget(): the files that name people are written anew without them, in one commit
 
 The files are written here rather than by delta-rs, at the same cost: so their names follow from the batch (a killed
 attempt is overwritten by its successor), and what the log says of them is ours to decide. Texts never get statistics,
@@ -30,15 +31,16 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from lakehouse.errors import ContractError
-from lakehouse.storage import delta_compaction, delta_settling
+from lakehouse.storage import delta_compaction, delta_forgetting, delta_settling
 from lakehouse.storage.delta_files import batch_properties, delta_schema, measured, parquet, seen_properties, statistics
 from lakehouse.storage.durable import make_folder
 from lakehouse.storage.local import LocalFiles
-from lakehouse.storage.protocols import Files, Settled
+from lakehouse.storage.protocols import Files, Forgotten, Settled
 from lakehouse.storage.tiers import Tier
 
 _PARTITION = "dt"
 _MOST_ROWS = 100_000
+_FORGETS = "forgets"
 _SMALL_ROWS, _MOST_SMALL = 10_000, 16
 
 
@@ -127,6 +129,8 @@ class DeltaTables:
             actions = self._commit(table, later)
             if not actions:
                 return None
+            if any(a.get("commitInfo", {}).get(_FORGETS) for a in actions):
+                continue  # rows that are left over, and none that are new
             added += [f"{self._uri(table)}/{a['add']['path']}" for a in actions if "add" in a and a["add"]["dataChange"]]
         is_there = all(uri in live or self._files.list(uri.removeprefix(f"{self._root}/")) for uri in added)
         return added if is_there else None
@@ -215,6 +219,51 @@ class DeltaTables:
                     written[tier].add(day)
         freed = self._tidy(table, keep_hours)
         return delta_settling.figures(before, delta_settling.live_files(self._open(table)), tiers, today, written, freed)
+
+    def forget(self, table: str, columns: Mapping[str, bool], people: Collection[str]) -> Forgotten:
+        """Files are read and written without holding anybody up; only the commit is made alone. Where others added files
+        meanwhile, or exchanged some, it looks again."""
+        removed, chosen = Forgotten(), pa.array(sorted(people), pa.string())
+        while (delta := self._open(table)) is not None and (done := self._forget_once(table, delta, columns, chosen)) is not None:
+            removed += done
+        return removed
+
+    def _forget_once(self, table: str, delta: DeltaTable, columns: Mapping[str, bool], people: pa.Array) -> Forgotten | None:
+        """None where no file names any of them."""
+        done, actions, days = Forgotten(), [], set()
+        for live in delta_settling.live_files(delta):
+            where = f"{self._uri(table)}/{live.path}"
+            if not delta_forgetting.names_somebody(where, columns, people):
+                continue
+            rows = pq.read_table(where, partitioning=None)
+            kept, emptied = delta_forgetting.without(rows, columns, people)
+            values = {} if live.day is None else {_PARTITION: live.day.isoformat()}
+            data = parquet(kept, delta_forgetting.level_of(live.path)) if kept.num_rows else b""
+            if data:
+                path = delta_forgetting.name_of(live.path, data)
+                self._files.put(f"{table}/{path}", data)
+                actions.append(AddAction(path, len(data), values, _now_ms(), True, statistics(kept)))
+            actions.append(RemoveAction(live.path, True, _now_ms(), live.size, values))
+            days |= set() if live.day is None else {live.day}
+            done += Forgotten(rows.num_rows - kept.num_rows, emptied, 1, live.size, len(data), frozenset(days))
+        if not actions:
+            return None
+        with self._alone(table):
+            delta = self._open(table)
+            live_now = set(pa.table(delta.get_add_actions(flatten=True))["path"].to_pylist())
+            if not {action.path for action in actions if isinstance(action, RemoveAction)} <= live_now:
+                return Forgotten()
+            delta.create_write_transaction(
+                actions,
+                mode="append",
+                schema=delta.schema(),
+                partition_by=[_PARTITION] if days else None,
+                commit_properties=CommitProperties(custom_metadata={_FORGETS: True}),
+            )
+        return done
+
+    def free(self, table: str) -> int:
+        return 0 if self._open(table) is None else self._tidy(table, 0.0)
 
     # ------------------------------------------------------------------ inside
 

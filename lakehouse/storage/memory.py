@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.errors import ContractError
-from lakehouse.storage.protocols import Message, Settled, SubjectKey, Tombstone
+from lakehouse.storage.protocols import Forgotten, Message, Settled, SubjectKey, Tombstone
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
 from lakehouse.storage.tiers import Tier
 
@@ -223,6 +223,28 @@ class MemoryTables:
     def settle(self, table: str, order: Sequence[str], tiers: Sequence[Tier], today: date, keep_hours: float) -> list[Settled]:
         """Nor any that could be written better."""
         return []
+
+    def forget(self, table: str, columns: Mapping[str, bool], people: Collection[str]) -> Forgotten:
+        """That the days have changed is the business of a commit without a row."""
+        done, kept = Forgotten(), []
+        whole = [name for name, is_whole in columns.items() if is_whole]
+        for commit in self.kept.get(table, ()):
+            stays = []
+            for row in commit.rows.to_pylist():
+                is_gone = any(row.get(name) in people for name in whole)
+                if is_gone or any(row.get(name) in people for name in columns):
+                    done += Forgotten(int(is_gone), int(not is_gone), 1, days=frozenset({row["dt"]} if "dt" in row else ()))
+                if not is_gone:
+                    stays.append({name: None if name in columns and value in people else value for name, value in row.items()})
+            kept.append(_Commit(commit.batch_id, pa.Table.from_pylist(stays, commit.rows.schema), commit.counts, commit.emptied))
+        if done.files:
+            last = kept[-1]
+            self.kept[table] = [*kept, _Commit("", last.rows.slice(0, 0), last.counts, done.days)]
+        return done
+
+    def free(self, table: str) -> int:
+        """What is no part of a table is nowhere here."""
+        return 0
 
     def days_changed_since(self, table: str, version: int) -> set[date]:
         return {day for commit in self.kept.get(table, [])[version + 1 :] for day in _days(commit.rows) | commit.emptied}

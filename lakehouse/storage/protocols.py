@@ -134,6 +134,30 @@ class TableStore(Protocol):
         compact() does. Rows, and days_changed_since(), stay; a second time changes nothing. Raises CorruptError rather than
         lose a row. Returns figures of each tier that has files."""
 
+    def forget(self, table: str, columns: Mapping[str, bool], people: Collection[str]) -> "Forgotten":
+        """Rows go in which one of `columns` names one of `people`, or, where False stands beside the column, that mention
+        alone. Their days have changed; nothing was added. Doing it again does no harm."""
+
+    def free(self, table: str) -> int:
+        """Remove what is no part of the table any more, whoever may still be reading it; returns how many files that were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What forget() took out: rows, mentions in rows that stay; of how many files with how many bytes, and what was written
+    in their place; the days that these were of."""
+
+    rows: int = 0
+    mentions: int = 0
+    files: int = 0
+    bytes_held: int = 0
+    bytes_written: int = 0
+    days: frozenset[date] = frozenset()
+
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        sums = (getattr(self, f) + getattr(other, f) for f in ("rows", "mentions", "files", "bytes_held", "bytes_written"))
+        return Forgotten(*sums, self.days | other.days)
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:

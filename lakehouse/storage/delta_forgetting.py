@@ -1,0 +1,60 @@
+"""People are taken out of a table's files: which files name them, and what is written in their place.
+
+    live file ─▶ naming columns alone ─▶ somebody of `people`? ─▶ without() ─▶ a file without them, in the same order and as small
+                                                └─ no: it stays, byte for byte
+
+Nothing but the column's values is compared, and nothing of them gets into the log: neither a predicate, as an engine's own
+DELETE writes one, nor statistics (delta_files.py).
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.storage.tiers import TIERS
+
+_MARK_CHARS = 15  # of settled-<six digits>-, by which delta_settling.py knows that a file is in order
+
+
+def naming(there: Collection[str], columns: Mapping[str, bool]) -> dict[str, bool]:
+    """Of the columns that name people those that a file has: one from before a column existed names nobody in it."""
+    return {name: is_whole for name, is_whole in columns.items() if name in there}
+
+
+def names_somebody(where: str, columns: Mapping[str, bool], people: pa.Array) -> bool:
+    there = naming(pq.read_schema(where).names, columns)
+    if not there:
+        return False
+    rows = pq.read_table(where, columns=list(there), partitioning=None)
+    return any(pc.any(pc.is_in(rows[name], people)).as_py() for name in there)
+
+
+def without(rows: pa.Table, columns: Mapping[str, bool], people: pa.Array) -> tuple[pa.Table, int]:
+    """The rows less those of `people`, mentions left empty; and in how many rows that was."""
+    emptied = 0
+    for name, is_whole in naming(rows.column_names, columns).items():
+        named = pc.fill_null(pc.is_in(rows[name], people), False)
+        if is_whole:
+            rows = rows.filter(pc.invert(named))
+        else:
+            emptied += pc.sum(named).as_py() or 0
+            nothing = pa.nulls(rows.num_rows, rows[name].type)
+            rows = rows.set_column(rows.column_names.index(name), name, pc.if_else(named, nothing, rows[name]))
+    return rows, emptied
+
+
+def level_of(path: str) -> int | None:
+    """Written anew as it was: a day that was made small stays small."""
+    return next((tier.zstd_level for tier in TIERS if path.endswith(tier.suffix)), None)
+
+
+def name_of(path: str, data: bytes) -> str:
+    """By what it holds, so that an attempt that was killed is overwritten by its successor; a settled file stays settled."""
+    folder, _, name = path.rpartition("/")
+    digest = hashlib.sha256(data).hexdigest()[:20]
+    suffix = next((tier.suffix for tier in TIERS if name.endswith(tier.suffix)), ".parquet")
+    new = f"{name[:_MARK_CHARS] if name.startswith('settled-') else 'kept-'}{digest}{suffix}"
+    return f"{folder}/{new}" if folder else new
