@@ -21,6 +21,11 @@ def open_store(settings: Settings) -> "FeatureStore":
     require("feast", "features")
     from feast import FeatureStore, RepoConfig
 
+    return FeatureStore(config=RepoConfig(repo_path=_YAML.parent, **configured(settings)))
+
+
+def configured(settings: Settings) -> dict:
+    """What Feast is told. Raises SettingsError."""
     folder = Home(settings.home).feature_store.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load(Template(_YAML.read_text(encoding="utf-8")).substitute(FEATURE_STORE=folder))
@@ -29,7 +34,7 @@ def open_store(settings: Settings) -> "FeatureStore":
         # Otherwise Feast keeps what Redis has under the same moment, and a day that was built anew never gets there.
         # Only each entity's newest row is ever written, so nothing old can replace it.
         config["online_store"] = {"type": "redis", "connection_string": address, "skip_dedup": True}
-    return FeatureStore(config=RepoConfig(repo_path=_YAML.parent, **config))
+    return config
 
 
 def redis_connection(url: str) -> str:

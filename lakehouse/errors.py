@@ -111,6 +111,12 @@ class IntegrityGapError(LakehouseError):
     is_final = True
 
 
+class NotForgottenError(LakehouseError):
+    """Something of a person who was erased is still there; the erasure is not proved."""
+
+    exit_code = 23
+
+
 def final_exit_codes() -> frozenset[int]:
     """The codes after which a retry is in vain; 2 (a wrong command line) is one of them."""
     return frozenset({2} | {kind.exit_code for kind in LakehouseError.__subclasses__() if kind.is_final})

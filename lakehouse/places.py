@@ -133,8 +133,30 @@ def redriving_in_hand(contract_id: str) -> str:
     return f"platform/in_hand/replay-{contract_id}.parquet"
 
 
+def rebuilt_dir() -> str:
+    return "rebuilt/"
+
+
 def rebuilt_table(name: str, domain: str, table: str) -> str:
-    return f"rebuilt/{name}/{clean_table(domain, table)}"
+    return f"{rebuilt_dir()}{name}/{clean_table(domain, table)}"
+
+
+def hidden_people() -> str:
+    """Parquet, one column `pid`: who is closed to every reader, and not purged yet."""
+    return "platform/privacy/hidden.parquet"
+
+
+def receipts_dir() -> str:
+    return "platform/privacy/receipts"
+
+
+def receipt(request_id: str) -> str:
+    return f"{receipts_dir()}/{request_id}.json"
+
+
+def receipt_keys() -> str:
+    """Public keys that receipts are signed with, by their names: whoever checks a receipt needs nothing else."""
+    return "platform/privacy/receipt_keys.json"
 
 
 def pipeline_runs_dir() -> str:
@@ -205,6 +227,11 @@ class Home:
     @property
     def warehouse(self) -> Path:
         return self.root / "warehouse" / "lakehouse.duckdb"
+
+    @property
+    def dbt_target(self) -> Path:
+        """What dbt knows of the last build."""
+        return self.root / "warehouse" / "dbt" / "target"
 
     @property
     def report(self) -> Path:

@@ -11,13 +11,13 @@ A batch costs one round trip, as a rule.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
+from time import sleep, time
 from typing import Any
 
 import msgspec
 import redis
 
-from lakehouse.errors import SettingsError
+from lakehouse.errors import BusyError, SettingsError
 from live import keys
 from live.fold import Folded, Record, View, fold
 
@@ -143,6 +143,31 @@ class LiveStore:
             self._redis.publish(keys.CHANGES, cell.removeprefix(keys.CELL))
         self._redis.delete(keys.ABOUT + pid)
         return len(places)
+
+    def forgotten_since(self, pids: Sequence[str]) -> float | None:
+        """When the last of these was forgotten, in seconds since 1970; None where none is on the list."""
+        since = [score for pid in pids if (score := self._redis.zscore(keys.FORGOTTEN, pid)) is not None]
+        return max(since, default=None)
+
+    def let_go(self, pids: Sequence[str], limit_s: float) -> int:
+        """Know no longer that these were forgotten, when nothing about them can be under way any more, and have Redis write its
+        file anew, in which they still stand. Returns how many were on the list."""
+        if not pids:
+            return 0
+        known = self._redis.zrem(keys.FORGOTTEN, *pids)
+        if self._redis.info("persistence")["aof_enabled"]:
+            before = time()
+            self._redis.bgrewriteaof()
+            while self._redis.info("persistence")["aof_rewrite_in_progress"] or self._redis.info("persistence")["aof_rewrite_scheduled"]:
+                if time() - before > limit_s:
+                    raise BusyError("Redis is still writing its file anew", hint="run it again once it has ended")
+                sleep(0.1)
+        return known
+
+    def named(self, pids: Sequence[str]) -> tuple[dict[str, int], int]:
+        """Pseudonym → places in Redis that name them, of those that any name; and how many keys there are."""
+        found = {pid: self._redis.scard(keys.ABOUT + pid) + (self._redis.zscore(keys.FORGOTTEN, pid) is not None) for pid in pids}
+        return {pid: places for pid, places in found.items() if places}, self._redis.dbsize()
 
 
 def _about(one: Record, subjects: set[str]) -> set[str]:

@@ -15,7 +15,7 @@ from lakehouse.model import builds, runs
 from lakehouse.model.clocks import Clocks, clocks, merge
 from lakehouse.model.publish import publish
 from lakehouse.model.run import Progress, dbt_build
-from lakehouse.places import clean_table
+from lakehouse.places import Home, clean_table
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables, open_warehouse
 from lakehouse.storage.protocols import TableStore
@@ -48,17 +48,21 @@ def build(
     select: Sequence[str] = (),
     progress: Progress = lambda *_: None,
     is_tested: bool = True,
+    refreshed: Sequence[str] = (),
 ) -> Built:
-    """Publish the clean tables, replace what changed, remember what was seen.
+    """Publish the clean tables, replace what changed, remember what was seen. `refreshed`: models that are built from nothing
+    before all others, because rows that they were made from are gone.
 
     Raises CommandFailedError where a model or a test fails, BusyError where another build is running, SettingsError.
     """
     path = open_warehouse(settings)
     with alone(settings):
-        return _build(settings, path, full_refresh, select, progress, is_tested)
+        return _build(settings, path, full_refresh, select, progress, is_tested, refreshed)
 
 
-def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[str], progress: Progress, is_tested: bool) -> Built:
+def _build(
+    settings: Settings, path: Path, full_refresh: bool, select: Sequence[str], progress: Progress, is_tested: bool, refreshed: Sequence[str]
+) -> Built:
     contracts, tables = registry(), open_tables(settings)
     with opened(path) as warehouse:
         past = builds.past(warehouse)
@@ -70,8 +74,10 @@ def _build(settings: Settings, path: Path, full_refresh: bool, select: Sequence[
         if not full_refresh and past.versions is not None:
             wanted = merge(past.undone, clocks(warehouse, contracts, _changed(contracts, tables, past.versions)))
         number = builds.plan(warehouse, versions, wanted)
-    target = path.parent.absolute() / "dbt" / "target"
+    target = Home(settings.home).dbt_target.absolute()
     try:
+        if refreshed:
+            dbt_build(settings, number, True, refreshed, progress, is_tested=False)
         warned = dbt_build(settings, number, full_refresh, select, progress, is_tested)
     except CommandFailedError:
         with opened(path) as warehouse:

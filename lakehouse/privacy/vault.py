@@ -110,12 +110,12 @@ class SqlVault:
         """Raises CorruptError where `wrapper` is not the one that the vault was made with."""
         if engine.dialect.name not in _INSERT:
             raise SettingsError(f"no vault on {engine.dialect.name}", hint=f"LAKEHOUSE_VAULT_URL: use one of {', '.join(_INSERT)}")
-        self._engine = engine
+        self.engine = engine
         self._insert = _INSERT[engine.dialect.name]
         create_tables(engine, _metadata)
-        master = self._master_key(wrapper)
-        self._digest_key = _derive(master, b"subject digest")
-        self._wrapping_key = _derive(master, b"data key wrapping")
+        self._master = self._master_key(wrapper)
+        self._digest_key = _derive(self._master, b"subject digest")
+        self._wrapping_key = _derive(self._master, b"data key wrapping")
 
     def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
         """Pseudonym and key of each, made on first sight. A subject who was forgotten is absent from the answer."""
@@ -128,12 +128,12 @@ class SqlVault:
     def _subjects(self, subjects: Collection[str], is_made: bool) -> dict[str, SubjectKey]:
         digests = self._digests(subjects)
         found: dict[bytes, tuple[str | None, str | None, bytes | None]] = {}
-        with self._engine.connect() as db:
+        with self.engine.connect() as db:
             for chunk in _chunks(digests):
                 found |= self._find(db, chunk)
         # In one order for everybody: two processes that make the same people must not wait for each other in a circle.
         for chunk in _chunks(sorted(d for d in digests if d not in found)) if is_made else ():
-            with self._engine.begin() as db:
+            with self.engine.begin() as db:
                 found |= self._make(db, chunk)
         rows = [(digests[digest], *known) for digest, known in found.items() if known[2] is not None]
         keys = self._unwrap([row[1:] for row in rows])
@@ -143,7 +143,7 @@ class SqlVault:
         name = f"day:{day.isoformat()}"
         known = self.keys([name])
         if name not in known:
-            with self._engine.begin() as db:
+            with self.engine.begin() as db:
                 self._add(db, _data_key, [{"key_id": name, "pid": name, "wrapped": self._wrap([(name, name)])[0]}])
             known = self.keys([name])
         return known[name]
@@ -158,7 +158,7 @@ class SqlVault:
 
     def _keys(self, by: sa.Column, values: Collection[str]) -> list[SubjectKey]:
         rows: list[sa.Row] = []
-        with self._engine.connect() as db:
+        with self.engine.connect() as db:
             for chunk in _chunks(set(values)):
                 rows += db.execute(sa.select(_data_key.c.pid, _data_key.c.key_id, _data_key.c.wrapped).where(by.in_(chunk)))
         return [SubjectKey(pid, key, key_id) for (pid, key_id, _), key in zip(rows, self._unwrap(rows))]
@@ -169,19 +169,19 @@ class SqlVault:
         """Destroy keys and pseudonyms. Whom the vault never met is refused from now on, too. Again, it does no harm: then
         the tombstones are those of the first time."""
         digests = sorted(self._digests(subjects))
-        with self._engine.begin() as db:
+        with self.engine.begin() as db:
             self._bury(db, [Tombstone(digest, None, at) for digest in digests])
             said = sa.select(_subject.c.digest, _subject.c.pid_digest, _subject.c.forgotten_at)
             stones = [Tombstone(*row) for chunk in _chunks(digests) for row in db.execute(said.where(_subject.c.digest.in_(chunk)))]
-        empty_the_log(self._engine)  # where the deleted rows would stay readable
+        empty_the_log(self.engine)  # where the deleted rows would stay readable
         return sorted(stones, key=lambda stone: stone.subject_digest)
 
     def bury(self, tombstones: Sequence[Tombstone]) -> int:
         """Apply tombstones that this vault may lack because it was restored from a backup; how many it lacked."""
-        with self._engine.begin() as db:
+        with self.engine.begin() as db:
             lacked = self._bury(db, tombstones)
         if lacked:
-            empty_the_log(self._engine)
+            empty_the_log(self.engine)
         return lacked
 
     def _bury(self, db: sa.Connection, stones: Sequence[Tombstone]) -> int:
@@ -203,22 +203,26 @@ class SqlVault:
         """Those of them who were forgotten."""
         digests = self._digests(subjects)
         gone = sa.select(_subject.c.digest).where(_subject.c.forgotten_at.is_not(None))
-        with self._engine.connect() as db:
+        with self.engine.connect() as db:
             return {digests[d] for chunk in _chunks(digests) for d in db.scalars(gone.where(_subject.c.digest.in_(chunk)))}
 
     def forgotten_pids(self, pids: Collection[str]) -> set[str]:
         """Those of these pseudonyms whose persons were forgotten: what a restored table may still hold."""
         digests = {self._digest_of_pid(pid): pid for pid in set(pids)}
         gone = sa.select(_subject.c.pid_digest)
-        with self._engine.connect() as db:
+        with self.engine.connect() as db:
             return {digests[d] for chunk in _chunks(digests) for d in db.scalars(gone.where(_subject.c.pid_digest.in_(chunk)))}
 
     def digest(self, subject: str) -> bytes:
         """By which a receipt or a request names a person: nobody without the vault can tell whom."""
         return hmac.digest(self._digest_key, subject.encode(), "sha256")
 
+    def key_for(self, purpose: str) -> bytes:
+        """A key that follows from the master key, for what else is kept in this database."""
+        return _derive(self._master, purpose.encode())
+
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     # ----------------------------------------------------------------------------------------------------------- inside
 
@@ -258,7 +262,7 @@ class SqlVault:
 
     def _master_key(self, wrapper: KeyWrapper) -> bytes:
         query = sa.select(_master.c.wrapped).where(_master.c.id == 1)
-        with self._engine.begin() as db:
+        with self.engine.begin() as db:
             wrapped = db.scalar(query)
             if wrapped is None:
                 self._add(db, _master, [{"id": 1, "wrapped": wrapper.wrap(new_key())}])

@@ -183,6 +183,10 @@ class DeltaTables:
 
     def compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
         """The files are read and written without holding anybody up; only the commit is made alone."""
+        with self._upkeep(table):
+            return self._compact(table, least_files, closed_before, keep_hours)
+
+    def _compact(self, table: str, least_files: int, closed_before: date, keep_hours: float) -> int:
         delta = self._open(table)
         if delta is None:
             return 0
@@ -203,6 +207,10 @@ class DeltaTables:
 
     def settle(self, table: str, order: Sequence[str], tiers: Sequence[Tier], today: date, keep_hours: float) -> list[Settled]:
         """The files are read and written without holding anybody up; only the commit is made alone."""
+        with self._upkeep(table):
+            return self._settle(table, order, tiers, today, keep_hours)
+
+    def _settle(self, table: str, order: Sequence[str], tiers: Sequence[Tier], today: date, keep_hours: float) -> list[Settled]:
         delta = self._open(table)
         if delta is None:
             return []
@@ -224,8 +232,9 @@ class DeltaTables:
         """Files are read and written without holding anybody up; only the commit is made alone. Where others added files
         meanwhile, or exchanged some, it looks again."""
         removed, chosen = Forgotten(), pa.array(sorted(people), pa.string())
-        while (delta := self._open(table)) is not None and (done := self._forget_once(table, delta, columns, chosen)) is not None:
-            removed += done
+        with self._upkeep(table):
+            while (delta := self._open(table)) is not None and (done := self._forget_once(table, delta, columns, chosen)) is not None:
+                removed += done
         return removed
 
     def _forget_once(self, table: str, delta: DeltaTable, columns: Mapping[str, bool], people: pa.Array) -> Forgotten | None:
@@ -263,7 +272,8 @@ class DeltaTables:
         return done
 
     def free(self, table: str) -> int:
-        return 0 if self._open(table) is None else self._tidy(table, 0.0)
+        with self._upkeep(table):
+            return 0 if self._open(table) is None else self._tidy(table, 0.0)
 
     # ------------------------------------------------------------------ inside
 
@@ -372,11 +382,18 @@ class DeltaTables:
             return []
         return [json.loads(line) for line in text.splitlines() if line]
 
+    def _alone(self, table: str):
+        """To commit. Retries alone starve under continuous appends; whoever waits for a lock gets its turn."""
+        return self._turn(table, "commit")
+
+    def _upkeep(self, table: str):
+        """To write files that are committed later: none of them may be freed meanwhile as no part of the table."""
+        return self._turn(table, "upkeep")
+
     @contextmanager
-    def _alone(self, table: str) -> Iterator[None]:
-        """Retries alone starve under continuous appends; whoever waits for a lock gets its turn."""
+    def _turn(self, table: str, kind: str) -> Iterator[None]:
         make_folder(self._locks)
-        fd = os.open(self._locks / f"{table.replace('/', '.')}.commit.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(self._locks / f"{table.replace('/', '.')}.{kind}.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield

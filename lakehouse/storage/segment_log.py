@@ -20,6 +20,9 @@ from lakehouse.storage.segment import MAX_RECORD_BYTES, SUFFIX, SegmentReader, S
 from lakehouse.storage.segment_consumer import OFFSETS, read_offsets
 
 SEGMENT_BYTES = 64 * 1024 * 1024
+SEGMENT_SECONDS = 30.0
+"""A segment is left after so long, however small it is: what everybody has read can be freed then, and does not lie there in clear
+for as long as its topic is quiet."""
 
 
 class _Group:
@@ -34,8 +37,10 @@ class _Group:
 class Appender:
     """The writing end of one process. Threads that append at once share one write and one fsync."""
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES, segment_seconds: float = SEGMENT_SECONDS) -> None:
         self._folder = folder
+        self._segment_seconds = segment_seconds
+        self._timer: threading.Timer | None = None
         self._segment_bytes = segment_bytes
         self._segment: SegmentWriter | None = None
         self._waiting: list[_Group] = []
@@ -68,6 +73,7 @@ class Appender:
             if self._segment is None:
                 make_folder(self._folder)
                 self._segment = SegmentWriter(self._folder)
+                self._leave_later(self._segment)
             self._segment.append([r for g in groups for r in g.records])
         except OSError as error:
             self._leave_segment()
@@ -82,7 +88,19 @@ class Appender:
             if self._segment.size >= self._segment_bytes:
                 self._leave_segment()
 
+    def _leave_later(self, segment: SegmentWriter) -> None:
+        def leave() -> None:
+            with self._disk:
+                if self._segment is segment:
+                    self._leave_segment()
+
+        self._timer = threading.Timer(self._segment_seconds, leave)
+        self._timer.daemon = True
+        self._timer.start()
+
     def _leave_segment(self) -> None:
+        if self._timer:
+            self._timer.cancel()
         if self._segment:
             self._segment.close()
             self._segment = None

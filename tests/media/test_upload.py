@@ -16,10 +16,10 @@ from collectors.media.sniff import SNIFFERS
 from lakehouse.contracts import registry
 from lakehouse.errors import CorruptError, KeyGoneError
 from lakehouse.places import Home
+from lakehouse.privacy.erasure.scan import scan
 from lakehouse.privacy.media import open_media
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_files, open_vault
-from tests.privacy.byte_scan import scan
 
 SPEECH = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "speech" / "clips"
 

@@ -16,10 +16,10 @@ from lakehouse.contracts import registry
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.door import Admitted, Door
 from lakehouse.envelope import pack
+from lakehouse.privacy.erasure.scan import scan
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_bus
 from tests.commands import succeeds
-from tests.privacy.byte_scan import scan
 
 NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 PEOPLE = 40

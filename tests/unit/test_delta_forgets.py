@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from lakehouse.privacy.erasure.scan import scan
 from lakehouse.storage.delta import DeltaTables
 from lakehouse.storage.tiers import TIERS
-from tests.privacy.byte_scan import scan
 
 TABLE = "exams/clean/events"
 DAYS = [date(2026, 1, day) for day in range(5, 9)]

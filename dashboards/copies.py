@@ -1,0 +1,61 @@
+"""People in the marts that were published into PostgreSQL, for their erasure: published anew from the warehouse.
+
+purge  the same tables, made beside the old ones and put in their place, which are dropped with their files
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from dashboards import asking
+from dashboards.publishing.publish import SCHEMA, publish
+from lakehouse.contracts import registry
+from lakehouse.places import Home
+from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
+from lakehouse.privacy.naming import naming
+from lakehouse.privacy.requests import Whom
+
+
+class PublishedMarts(Place):
+    """Only where marts are published at all: LAKEHOUSE_BI_URL."""
+
+    name = "published marts"
+    stage = 60
+
+    def purge(self, people: Sequence[Whom], tell: Tell) -> list[Purged]:
+        if not self.settings.bi_url:
+            return []
+        before = {one.place: sum(one.rows.values()) for one in self.left(people)}
+        with asking.opened(Home(self.settings.home).warehouse) as warehouse, self._connected() as connection:
+            publish(warehouse, connection, registry(), lambda one: tell(one.table))
+        return [Purged(place, "published anew", rows) for place, rows in before.items() if rows]
+
+    def left(self, people: Sequence[Whom]) -> list[Left]:
+        if not self.settings.bi_url:
+            return []
+        pids, found = [one.pid for one in people if one.pid], []
+        with self._connected() as connection:
+            there = {name for (name,) in connection.execute("select tablename from pg_tables where schemaname = %s", (SCHEMA,)).fetchall()}
+            for contract in registry().layer("curated"):
+                columns = naming(contract.names, registry().vocabulary)
+                if columns and contract.table in there:
+                    found.append(_left(connection, contract.table, list(columns), pids))
+        return found
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.settings.bi_url.get_secret_value(), autocommit=True) as connection:
+            yield connection
+
+
+def _left(connection: psycopg.Connection, table: str, columns: Sequence[str], pids: Sequence[str]) -> Left:
+    """With every row in view: these tables are fenced against their own owner, too."""
+    name, rows = sql.Identifier(SCHEMA, table), {}
+    with connection.transaction(force_rollback=True):
+        connection.execute(sql.SQL("alter table {} no force row level security").format(name))  # undone with the transaction
+        for column in map(sql.Identifier, columns):
+            named = sql.SQL("select {0}, count(*) from {1} where {0} = any(%s) group by 1").format(column, name)
+            rows |= dict(connection.execute(named, (list(pids),)).fetchall())
+        return Left(f"published {table}", rows, connection.execute(sql.SQL("select count(*) from {}").format(name)).fetchone()[0])

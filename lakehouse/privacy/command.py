@@ -1,0 +1,270 @@
+"""`lakehouse privacy`: what people ask of us about their data, answered and proved."""
+
+import json
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Requests of people about their data: erasure, with proof.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+class Role(StrEnum):
+    self = "self"
+    guardian = "guardian"
+    privacy_officer = "privacy_officer"
+    authority = "authority"
+
+
+class Channel(StrEnum):
+    app = "app"
+    email = "email"
+    post = "post"
+    phone = "phone"
+    in_person = "in_person"
+
+
+class Law(StrEnum):
+    pipa = "pipa"
+    gdpr = "gdpr"
+
+
+@app.command()
+def erase(
+    user_id: Annotated[str, typer.Argument(help="The account; `-` reads it, and identifiers on further lines, from stdin.")],
+    identifier: Annotated[
+        list[str] | None, typer.Option(help="What else the person is known by (an e-mail address, a number, a name), to be searched for.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="In what capacity it is asked.")] = Role.self,
+    channel: Annotated[Channel, typer.Option(help="How the request reached us.")] = Channel.app,
+    law: Annotated[Law, typer.Option(help="By which law it is due: pipa in 10 days, gdpr in 30.")] = Law.pipa,
+    received: Annotated[str | None, typer.Option(help="When it reached us, in ISO 8601; now unless given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forget a person at once: their key and pseudonym are destroyed, and nobody sees anything of them any more.
+
+    You vouch for who they are: verify it before. What lies in tables and files is removed by the next `lakehouse privacy
+    purge`, for all who wait together, and `lakehouse privacy prove` looks for it everywhere and signs a receipt. It cannot
+    be undone. A person who is not known is refused from now on all the same.
+
+    Example: `printf 'student-17\\nmin@example.com\\n' | lakehouse privacy erase -`
+    """
+    import sys
+    import uuid
+    from datetime import UTC, datetime
+
+    from lakehouse.errors import BadInputError
+    from lakehouse.moments import moment
+    from lakehouse.privacy.erasure.close import close
+    from lakehouse.privacy.requests import Kind, Request, Whom, due_at
+
+    subject, identifiers = user_id, list(identifier or ())
+    if user_id == "-":
+        subject, *more = [line.strip() for line in sys.stdin if line.strip()] or [""]
+        identifiers += more
+    if not subject:
+        raise BadInputError("no account is named", hint="name it, or write it to stdin: `lakehouse privacy erase -`")
+    with _office() as office:
+        now = datetime.now(UTC)
+        received_at = moment(received) or now
+        request = Request(
+            request_id=str(uuid.uuid4()),
+            kind=Kind.ERASURE,
+            subject_digest=office.vault.digest(subject),
+            request_channel=channel.value,
+            requester_role=role.value,
+            law=law.value,
+            received_at=received_at,
+            due_at=due_at(received_at, law.value),
+            verified_at=now,
+            verified_by=office.actor,
+        )
+        office.requests.add(request, Whom(subject, tuple(identifiers)))
+        office.record("erasure.received", request_id=request.request_id, request_channel=channel.value, requester_role=role.value)
+        (closed,) = close(office, [request])
+    told = office.requests.progress(request.request_id)
+    if as_json:
+        typer.echo(json.dumps({"request_id": request.request_id, "state": closed.state, "due_at": closed.due_at.isoformat(), **told}))
+        return
+    typer.echo(
+        f"{request.request_id}: the key is destroyed after {told['key_destroyed_ms']} ms, every reader closed after {told['closed_ms']} ms"
+    )
+    typer.echo(f"due {closed.due_at:%Y-%m-%d}; next: `lakehouse privacy purge`, `lakehouse privacy prove`")
+
+
+@app.command()
+def run(
+    close_only: Annotated[bool, typer.Option("--close-only", help="Stage 1 alone, for what has come since.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer every request that waits: close, purge all together, prove. What user_deletion_pipeline runs.
+
+    Killed anywhere, run it again. Exit code 23: something of a person is still there, and the message says where.
+    """
+    from lakehouse.privacy.erasure import close, prove, purge
+
+    with _office() as office, _progress() as tell:
+        closed = close.close(office, close.to_close(office))
+        purged, receipts = [], []
+        if not close_only:
+            waiting = purge.to_purge(office)
+            purged = purge.purge(office, waiting, tell) if waiting else []
+            receipts = prove.prove(office, prove.to_prove(office), tell)
+    _tell_run(len(closed), purged, receipts, as_json)
+
+
+@app.command()
+def purge(
+    again: Annotated[bool, typer.Option("--again", help="Those, too, who are purged and not proved.")] = False, as_json: AsJson = False
+) -> None:
+    """Remove everybody who is closed from every table, file and log, all together; then nothing old keeps them.
+
+    Whoever was forgotten before, and is back in a table or in the warehouse because it was restored from a backup, goes with
+    them; so run it after every restore. Builds wait meanwhile; readers of clean may have to begin again.
+    """
+    from lakehouse.privacy.erasure import prove as proving
+    from lakehouse.privacy.erasure import purge as purging
+
+    with _office() as office, _progress() as tell:
+        waiting = purging.to_purge(office) + (proving.to_prove(office) if again else [])
+        done = purging.purge(office, waiting, tell)
+    _tell_run(0, done, [], as_json)
+
+
+@app.command()
+def prove(as_json: AsJson = False) -> None:
+    """Look for everybody who is purged in every place and in every byte; a signed receipt each, where nothing is found.
+
+    Exit code 23: something is still there. Then nothing is proved, and the message says where it is.
+    """
+    from lakehouse.privacy.erasure import prove as proving
+
+    with _office() as office, _progress() as tell:
+        receipts = proving.prove(office, proving.to_prove(office), tell)
+    _tell_run(0, [], receipts, as_json)
+
+
+@app.command()
+def verify(
+    receipt: Annotated[Path, typer.Argument(help="A receipt's file, or the id of its request.")],
+    user_id: Annotated[str | None, typer.Option("--user", help="Check, too, that it is about this account.")] = None,
+) -> None:
+    """Check a receipt: signed by us, changed by nobody, and in the audit log, whose chain is whole. Exit code 14 where not."""
+    from lakehouse.errors import CorruptError
+    from lakehouse.places import receipt as place_of
+    from lakehouse.privacy.erasure.receipt import public_keys
+    from lakehouse.privacy.erasure.receipt import verify as check
+
+    with _office() as office:
+        data = receipt.read_bytes() if receipt.exists() else _of_lake(office.files, place_of(receipt.name))
+        try:
+            said = json.loads(data)
+        except ValueError:
+            raise CorruptError("this is no JSON", hint="take the receipt of the lake: platform/privacy/receipts") from None
+        found = check(said, public_keys(office.files), office.audit)
+        if user_id is not None and office.vault.digest(user_id).hex() != said["subject_digest"]:
+            raise CorruptError("the receipt is about somebody else", hint="take the one of this account's request")
+    typer.echo(f"{found.request_id}: signed by {found.signing_key}, record {found.audit_sequence} of the audit log, whose chain is whole")
+
+
+@app.command()
+def requests(
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that are not answered yet.")] = False, as_json: AsJson = False
+) -> None:
+    """The register: every request, how far it is, and when it is due; those that are due first, first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    with _office() as office:
+        found = [one for one in office.requests.all() if one.is_open or not open_only]
+    rows = [
+        {
+            "request_id": one.request_id,
+            "kind": one.kind,
+            "state": one.state,
+            "law": one.law,
+            "received_at": one.received_at.isoformat(timespec="seconds"),
+        }
+        | {"due_at": one.due_at.isoformat(timespec="seconds")}
+        for one in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table(*(rows[0] if rows else ["request_id", "kind", "state", "law", "received_at", "due_at"]))
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+
+
+@app.command()
+def plan(as_json: AsJson = False) -> None:
+    """Where copies of people are, as the contracts and the warehouse say now: what an erasure goes through."""
+    from lakehouse.privacy.erasure.copies import places
+    from lakehouse.settings import settings
+
+    found = [{"step": place.name, "place": one.place, "rows": one.of_rows} for place in places(settings()) for one in place.left([])]
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for one in found:
+        typer.echo(f"{one['step']:<16} {one['place']:<52} {one['rows']:>12,} rows")
+
+
+@contextmanager
+def _office():
+    """One privacy office at a time: what is counted, removed and signed must be so all along."""
+    import fcntl
+
+    from lakehouse.places import Home
+    from lakehouse.privacy.audit import os_user
+    from lakehouse.privacy.chain import ActorKind
+    from lakehouse.privacy.erasure.office import Office
+    from lakehouse.settings import settings
+    from lakehouse.storage.turns import held
+
+    with held(Home(settings().home), "privacy.lock", fcntl.LOCK_EX, 600.0, "another `lakehouse privacy` is at work"):
+        yield Office(settings(), os_user(), ActorKind.OS_USER)
+
+
+@contextmanager
+def _progress():
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("") as status:
+        yield lambda step: status.update(step)
+
+
+def _of_lake(files, path: str) -> bytes:
+    from lakehouse.errors import BadInputError
+
+    try:
+        return files.get(path)
+    except FileNotFoundError:
+        raise BadInputError(
+            f"there is no file and no receipt {path}", hint="`lakehouse privacy requests` names those that are proved"
+        ) from None
+
+
+def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from lakehouse.outcome import tell
+
+    tell(rows=sum(one.rows for one in purged))
+    if as_json:
+        typer.echo(
+            json.dumps({"closed": closed, "purged": [asdict(one) for one in purged], "receipts": [one["request_id"] for one in receipts]})
+        )
+        return
+    for one in purged:
+        written = f", {one.bytes_written / 1e6:.2f} of {one.bytes_held / 1e6:.2f} MB written anew" if one.bytes_held else ""
+        typer.echo(f"{one.place:<52} {one.rows:>9,} rows{written}")
+    for one in receipts:
+        scan = one["scan"]
+        looked = (scan["read_bytes"] + scan["decoded_bytes"]) / 1e6
+        typer.echo(f"{one['request_id']}: nothing found in {looked:,.0f} MB of {scan['files']:,} files; signed by {one['signing_key']}")

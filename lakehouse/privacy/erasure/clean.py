@@ -1,0 +1,80 @@
+"""People in clean: histories, current tables, what our own commands derived, and what a replay built beside them.
+
+contracts ─▶ naming.py: columns that name people ─▶ tables.forget() ─▶ tables.free(): no older version keeps them
+"""
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import pyarrow.parquet as pq
+
+from lakehouse.contracts import registry
+from lakehouse.places import clean_table, current_table, rebuilt_dir, rebuilt_table
+from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
+from lakehouse.privacy.naming import tables_naming_people
+from lakehouse.privacy.requests import Whom
+from lakehouse.storage.open import open_files, open_tables, open_vault
+
+
+class Clean(Place):
+    """Every Delta table that names people."""
+
+    name = "clean"
+    stage = 20
+
+    def purge(self, people: Sequence[Whom], tell: Tell) -> list[Purged]:
+        """Those who were forgotten before and are back, from a backup, go with the others."""
+        tables, vault, done = open_tables(self.settings), open_vault(self.settings), []
+        asked = {one.pid for one in people if one.pid}
+        for table, columns in self._tables():
+            tell(table)
+            back = vault.forgotten_pids(_names(tables.files(table), list(columns)))
+            gone = tables.forget(table, columns, asked | back)
+            tables.free(table)
+            if gone.files:
+                how = "rows deleted, files written anew, older versions removed"
+                done.append(Purged(table, how, gone.rows + gone.mentions, gone.bytes_held, gone.bytes_written))
+        return done
+
+    def left(self, people: Sequence[Whom]) -> list[Left]:
+        tables, pids = open_tables(self.settings), [one.pid for one in people if one.pid]
+        return [Left(table, *_count(tables.files(table), list(columns), pids)) for table, columns in self._tables()]
+
+    def _tables(self) -> Iterator[tuple[str, dict[str, bool]]]:
+        tables, named = open_tables(self.settings), tables_naming_people(registry())
+        rebuilt = {path.split("/")[1] for path in open_files(self.settings).list(rebuilt_dir())}
+        for contract, columns in named.values():
+            at = contract.domain, contract.table
+            for table in (clean_table(*at), current_table(*at), *(rebuilt_table(name, *at) for name in sorted(rebuilt))):
+                if tables.version(table) >= 0:
+                    yield table, columns
+
+
+def counted(database: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], people: str) -> tuple[dict[str, int], int]:
+    """Of a table the rows that name each of `people` (a table of `pid`) in one of the columns, and its rows in all."""
+    of_rows = database.execute(f"select count(*) from {table}").fetchone()[0]
+    named = " union all ".join(f'select "{name}" as pid from {table} where "{name}" in (select pid from {people})' for name in columns)
+    rows = database.execute(f"select pid, count(*) from ({named}) group by pid").fetchall() if named else []
+    return dict(rows), of_rows
+
+
+def _names(files: Sequence[str], columns: Sequence[str]) -> set[str]:
+    """Everybody whom these files name."""
+    found: set[str] = set()
+    for file in files:
+        there = [name for name in columns if name in pq.read_schema(file).names]
+        rows = pq.read_table(file, columns=there, partitioning=None)
+        found |= {pid for name in there for pid in rows[name].unique().to_pylist() if pid is not None}
+    return found
+
+
+def _count(files: Sequence[str], columns: Sequence[str], pids: Sequence[str]) -> tuple[dict[str, int], int]:
+    """Rows that name each of them, and rows in all."""
+    if not files:
+        return {}, 0
+    with duckdb.connect() as database:
+        database.execute("create table people as select unnest(?::varchar[]) as pid", [list(pids)])
+        listed = {name for file in files for name in pq.read_schema(file).names}
+        listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        rows = f"read_parquet([{listing}], union_by_name = true, hive_partitioning = false)"
+        return counted(database, rows, [name for name in columns if name in listed], "people")

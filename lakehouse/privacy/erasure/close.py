@@ -1,0 +1,74 @@
+"""Stage 1, at once: nobody can read, find or meet the person any more, whatever lies where.
+
+    request ─▶ noted (sealed): pseudonym, key ─▶ vault: key and pseudonym destroyed, tombstone set ─▶ every place closed ─▶ closed
+
+What it costs does not depend on how much is stored. Killed anywhere, it is done again, and nothing of it twice is wrong: what
+the vault destroyed stays noted, sealed, until the proof.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from lakehouse.privacy.erasure.hidden import hidden, keep_hidden
+from lakehouse.privacy.erasure.office import Office
+from lakehouse.privacy.requests import Kind, Request, Whom
+from lakehouse.storage.protocols import Tombstone
+
+CLOSED = "erasure.closed"
+
+
+def close(office: Office, requests: Sequence[Request]) -> list[Request]:
+    """Those that were verified and are not closed; answers them as they are now."""
+    return [_close(office, request) for request in requests]
+
+
+def to_close(office: Office) -> list[Request]:
+    return office.requests.waiting(Kind.ERASURE, after="verified", before="closed")
+
+
+def _close(office: Office, request: Request) -> Request:
+    began, now = time.perf_counter(), datetime.now(UTC)
+    whom = _noted(office, request)
+    [stone] = office.vault.forget([whom.subject], now)
+    destroyed_ms = _ms_since(began)
+    if whom.pid:
+        keep_hidden(office.files, hidden(office.files) | {whom.pid})
+    for place in office.places:
+        place.close([whom])
+    closed_ms = _ms_since(began)
+    told = {"key_destroyed_ms": destroyed_ms, "closed_ms": closed_ms}
+    office.record(CLOSED, request_id=request.request_id, **_written(stone), **told)
+    return office.requests.reach(request.request_id, "closed", stone.forgotten_at, **told)
+
+
+def _noted(office: Office, request: Request) -> Whom:
+    """Written down before anything is destroyed: the purge and the proof must know what to look for."""
+    whom = office.requests.whom(request.request_id)
+    if whom.key_id is None and (known := office.vault.find([whom.subject]).get(whom.subject)):
+        whom = replace(whom, pid=known.pid, key_id=known.key_id)
+        office.requests.note(request.request_id, whom)
+    return whom
+
+
+def _written(stone: Tombstone) -> dict[str, str | None]:
+    return {
+        "subject_digest": stone.subject_digest.hex(),
+        "pid_digest": stone.pid_digest and stone.pid_digest.hex(),
+        "forgotten_at": stone.forgotten_at.isoformat(),
+    }
+
+
+def read(details: dict) -> Tombstone:
+    """What _written() wrote into the audit log, by which a vault that was restored from a backup is set right."""
+    pid_digest = details.get("pid_digest")
+    return Tombstone(
+        bytes.fromhex(details["subject_digest"]),
+        bytes.fromhex(pid_digest) if pid_digest else None,
+        datetime.fromisoformat(details["forgotten_at"]),
+    )
+
+
+def _ms_since(began: float) -> int:
+    return int((time.perf_counter() - began) * 1000)

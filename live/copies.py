@@ -1,0 +1,56 @@
+"""People in the live figures, for their erasure: in Redis, and in the file that it appends every command to.
+
+close  LiveStore.forget: their rows, and nothing that is under way counts
+purge  off the list of the forgotten, once nothing is under way any more ─▶ the file written anew
+"""
+
+import time
+from collections.abc import Sequence
+
+from lakehouse.places import Home
+from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
+from lakehouse.privacy.requests import Whom
+
+_UNDER_WAY_S = 30
+"""A batch of the counter that was read before a key was destroyed is counted long before this."""
+_REWRITE_LIMIT_S = 120
+
+
+class LiveFigures(Place):
+    """Where no Redis was ever set up for the live path there is nothing."""
+
+    name = "live"
+    stage = 50
+
+    def close(self, people: Sequence[Whom]) -> None:
+        if self._is_used():
+            store = self._store()
+            for one in people:
+                if one.pid:
+                    store.forget(one.pid)
+
+    def purge(self, people: Sequence[Whom], tell: Tell) -> list[Purged]:
+        if not self._is_used():
+            return []
+        store, pids = self._store(), [one.pid for one in people if one.pid]
+        tell("live figures")
+        for pid in pids:
+            store.forget(pid)
+        if (newest := store.forgotten_since(pids)) is not None:
+            time.sleep(max(0.0, newest + _UNDER_WAY_S - time.time()))
+        places = store.let_go(pids, _REWRITE_LIMIT_S)
+        return [Purged("live figures", "deleted, and Redis's file written anew", places)]
+
+    def left(self, people: Sequence[Whom]) -> list[Left]:
+        if not self._is_used():
+            return []
+        return [Left("live figures", *self._store().named([one.pid for one in people if one.pid]))]
+
+    def _is_used(self) -> bool:
+        return bool(self.settings.live_redis_url or (Home(self.settings.home).redis / "address").exists())
+
+    def _store(self):
+        from live.redis_server import redis_url
+        from live.store import LiveStore, connect
+
+        return LiveStore(connect(redis_url(self.settings)), self.settings.live_window_minutes)
