@@ -213,6 +213,10 @@ class SqlVault:
         with self.engine.connect() as db:
             return {digests[d] for chunk in _chunks(digests) for d in db.scalars(gone.where(_subject.c.pid_digest.in_(chunk)))}
 
+    def last_forgotten_at(self) -> datetime | None:
+        with self.engine.connect() as db:
+            return db.scalar(sa.select(sa.func.max(_subject.c.forgotten_at)))
+
     def digest(self, subject: str) -> bytes:
         """By which a receipt or a request names a person: nobody without the vault can tell whom."""
         return hmac.digest(self._digest_key, subject.encode(), "sha256")

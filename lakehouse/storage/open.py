@@ -13,7 +13,7 @@ from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.journal import Journal
 from lakehouse.storage.local import LocalBus, LocalFiles
-from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
+from lakehouse.storage.protocols import Bus, Files, TableStore
 from lakehouse.storage.segment_log import SEGMENT_BYTES
 from lakehouse.storage.sql import sqlite_engine
 
@@ -62,16 +62,27 @@ def open_tables(settings: Settings) -> TableStore:
     return DeltaTables(root, home.locks, open_files(settings))
 
 
-def open_vault(settings: Settings) -> Vault:
+def open_vault(settings: Settings) -> SqlVault:
+    """The vault; one that was restored from a backup forgets again whom the audit log knows to be forgotten."""
     if settings.profile == "gcp":
         import sqlalchemy
 
         from lakehouse.storage.gcp import KmsKey
 
         url = _needed(settings, "vault_url").get_secret_value()
-        return SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
-    home = Home(settings.home)
-    return SqlVault(sqlite_engine(home.vault / "vault.sqlite"), KeyFile(home.vault / "master.key"))
+        vault = SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
+        is_audited = settings.audit_url is not None
+    else:
+        home = Home(settings.home)
+        vault = SqlVault(sqlite_engine(home.vault / "vault.sqlite"), KeyFile(home.vault / "master.key"))
+        is_audited = home.audit.is_dir()
+    if is_audited:
+        from lakehouse.privacy.tombstones import set_right
+
+        audit = open_audit(settings)
+        set_right(vault, audit)
+        audit.close()
+    return vault
 
 
 def open_audit(settings: Settings) -> Audit:

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from lakehouse.privacy.erasure.hidden import hidden, keep_hidden
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.requests import Kind, Request, Whom
-from lakehouse.storage.protocols import Tombstone
-
-CLOSED = "erasure.closed"
+from lakehouse.privacy.tombstones import CLOSED, written
 
 
 def close(office: Office, requests: Sequence[Request]) -> list[Request]:
@@ -39,7 +37,7 @@ def _close(office: Office, request: Request) -> Request:
         place.close([whom])
     closed_ms = _ms_since(began)
     told = {"key_destroyed_ms": destroyed_ms, "closed_ms": closed_ms}
-    office.record(CLOSED, request_id=request.request_id, **_written(stone), **told)
+    office.record(CLOSED, request_id=request.request_id, **written(stone), **told)
     return office.requests.reach(request.request_id, "closed", stone.forgotten_at, **told)
 
 
@@ -50,24 +48,6 @@ def _noted(office: Office, request: Request) -> Whom:
         whom = replace(whom, pid=known.pid, key_id=known.key_id)
         office.requests.note(request.request_id, whom)
     return whom
-
-
-def _written(stone: Tombstone) -> dict[str, str | None]:
-    return {
-        "subject_digest": stone.subject_digest.hex(),
-        "pid_digest": stone.pid_digest and stone.pid_digest.hex(),
-        "forgotten_at": stone.forgotten_at.isoformat(),
-    }
-
-
-def read(details: dict) -> Tombstone:
-    """What _written() wrote into the audit log, by which a vault that was restored from a backup is set right."""
-    pid_digest = details.get("pid_digest")
-    return Tombstone(
-        bytes.fromhex(details["subject_digest"]),
-        bytes.fromhex(pid_digest) if pid_digest else None,
-        datetime.fromisoformat(details["forgotten_at"]),
-    )
 
 
 def _ms_since(began: float) -> int:
