@@ -50,10 +50,13 @@ class Log(Place):
         """Here, unless `lakehouse ingest` runs, which does the same all the time."""
         from beam_pipelines.ingest import Ingest  # and with it Beam, which takes seconds to load, and is not needed to close
 
+        bus = open_bus(self.settings)
         try:
-            Ingest(self.settings, open_bus(self.settings), open_files(self.settings), registry().ingested).run(lambda: False, follow=False)
+            Ingest(self.settings, bus, open_files(self.settings), registry().ingested).run(lambda: False, follow=False)
         except BusyError:
             return
+        finally:
+            bus.close()
 
     def _held(self, needles: Sequence[bytes]) -> int:
         """Traces in what the log still holds, once it is trimmed."""

@@ -7,6 +7,7 @@ A step that finds its own name done does nothing. What is written twice has the 
 """
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ from lakehouse.envelope import Envelope
 from lakehouse.privacy.seal import seal_all
 from lakehouse.storage.protocols import Files, SubjectKey
 from lakehouse.verdicts import Rejection
+
+LEAST_CHARS = 5
+"""A shorter account may be in an event id by chance."""
 
 
 def sealed_schema(contract_id: str) -> pa.Schema:
@@ -81,10 +85,19 @@ def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[in
         if owner is not None:  # the vault answers for nobody who was erased, and nothing of them is kept
             kept.append((e, owner))
             places_kept.append(at)
-    payloads = seal_all([o.key for _, o in kept], [bytes(e.payload) for e, _ in kept], [e.event_id.encode() for e, _ in kept])
-    own = {"subject": [o.key_id for _, o in kept], "payload": payloads}
+    event_ids = [_nameless(e, o) for e, o in kept]
+    payloads = seal_all([o.key for _, o in kept], [bytes(e.payload) for e, _ in kept], [i.encode() for i in event_ids])
+    own = {"event_id": event_ids, "subject": [o.key_id for _, o in kept], "payload": payloads}
     schema = sealed_schema("platform.envelope")
     return pa.table([own.get(name) or [getattr(e, name) for e, _ in kept] for name in schema.names], schema=schema), places_kept
+
+
+def _nameless(e: Envelope, owner: SubjectKey) -> str:
+    """The event's id. A producer may have put the account into it, where it would stand in clear in raw, in clean and in logs: then
+    a digest stands for it, keyed by what is destroyed with the person, and the same for every copy of the event."""
+    if e.subject is None or len(e.subject) < LEAST_CHARS or e.subject not in e.event_id:
+        return e.event_id
+    return f"id-{hmac.digest(owner.key, e.event_id.encode(), 'sha256')[:16].hex()}"
 
 
 def put_unreadable(to: Stores, contract: Contract, pulled: Pulled, found: Sequence[Unreadable]) -> dict[str, int]:

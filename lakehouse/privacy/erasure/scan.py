@@ -68,7 +68,7 @@ def scanned(folder: Path, needles: Sequence[bytes], without: Collection[str] = (
                     found.read_bytes += len(data)
                 else:
                     found.decoded_bytes += len(data)
-                found.hits += [Hit(path, needle, where) for needle in needles if data.find(needle) >= 0]
+                found.hits += [Hit(path.relative_to(folder), needle, where) for needle in needles if data.find(needle) >= 0]
         except FileNotFoundError:
             continue
     return found
