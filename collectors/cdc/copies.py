@@ -37,6 +37,10 @@ class Copy(Protocol):
         """Keys of the source → as the copy knows them."""
         ...
 
+    def forgotten(self, people: Collection[str]) -> set[str]:
+        """Those whom the copy must not have anything of."""
+        ...
+
 
 class CurrentTables:
     """The current tables that the CDC writer keeps."""
@@ -63,6 +67,9 @@ class CurrentTables:
             return {key: key for key in keys}
         return {key: subject.pid for key, subject in self._vault.subjects(keys).items()}
 
+    def forgotten(self, people: Collection[str]) -> set[str]:
+        return self._vault.forgotten(people)
+
     def _query(self, table: Table, what: str, tail: str) -> list[tuple]:
         files = self._tables.files(places.current_table(table.contract.domain, table.contract.table))
         if not files:
@@ -74,6 +81,12 @@ class CurrentTables:
 def key_column(contract: Contract) -> str:
     """Where the copy has the row's key: a pseudonym stands for an identifier."""
     return next((f.becomes for f in contract.fields if f.name == contract.row_key and f.becomes), contract.row_key)
+
+
+def people_of(contract: Contract, row: Mapping[str, Any]) -> set[str]:
+    """Without whom a row of the source is not kept."""
+    named = [f.name for f in contract.fields if f.treatment == "pseudonymise" and (f.required or f.name == contract.subject)]
+    return {str(row[name]) for name in named if row.get(name) is not None}
 
 
 def compared_fields(contract: Contract) -> frozenset[str]:

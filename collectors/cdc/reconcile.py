@@ -59,7 +59,13 @@ class Reconciler:
     def _keys(self, connection, table: Table, tenants) -> KeyDifferences:
         fields, key = copies.compared_fields(table.contract), table.contract.row_key
         typed = copies_values(table)
-        source = {str(row[key]): digest(typed(row), fields) for row in copies.rows_of_tenants(connection, table, tenants, self._zone)}
+        source, about = {}, {}
+        for row in copies.rows_of_tenants(connection, table, tenants, self._zone):
+            source[str(row[key])] = digest(typed(row), fields)
+            about[str(row[key])] = copies.people_of(table.contract, row)
+        # Whom we were asked to forget, the source may still know: their rows are no gap.
+        gone = self._copy.forgotten({name for people in about.values() for name in people})
+        source = {k: v for k, v in source.items() if gone.isdisjoint(about[k])}
         names = self._copy.keys_of(table, source.keys())
         copy = {k: digest(row, fields) for k, row in self._copy.rows(table, tenants).items()}
         own = {name: k for k, name in names.items()}

@@ -125,6 +125,7 @@ class FoldedCopy:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.erased: set[str] = set()
         self.spoilt: dict[str, dict] = {}
 
     def rows(self, table: Table, tenants) -> dict[str, dict]:
@@ -140,6 +141,9 @@ class FoldedCopy:
 
     def keys_of(self, table: Table, keys) -> dict[str, str]:
         return {k: k for k in keys}
+
+    def forgotten(self, people) -> set[str]:
+        return self.erased & set(people)
 
 
 def test_reconcile_finds_and_repairs(city) -> None:
@@ -164,6 +168,11 @@ def test_reconcile_finds_and_repairs(city) -> None:
     bus.close()
     again = [json.loads(p) for i, (*_, p) in fold.read(home).events.items() if i not in before.events]
     assert sorted((p["op"], p["response_id"]) for p in again) == [("d", "ghost"), ("r", "x-1"), ("r", "x-2")]
+    # Whom we had to forget the source still knows: that is no gap, and nobody brings them back.
+    copy.spoilt["responses"] = {key: None for key, row in right.items() if row and row["user_id"] == "u-1"}
+    assert {"x-1", "x-2", "x-3"} <= reconciler.twice(0, every_tenant=True).keys["responses"].missing
+    copy.erased = {"u-1"}
+    assert not reconciler.twice(0, every_tenant=True).keys and not reconciler.twice(0, every_tenant=True).tenants
     assert caught_up(home, server)[:2] == (0, 0)
 
 
