@@ -4,6 +4,7 @@
                               │                   │                                                         │ Asset
                          lakehouse://raw   lakehouse://clean                                                ▼ lakehouse://curated
     feature_serving:                                                                                      serve ─▶ lakehouse://features
+    user_deletion_pipeline:  erase ─▶ check deadlines
 
 A task runs the same `lakehouse` command that a person or CI would run (lakehouse_command.py), from the project's folder, with
 the environment that Airflow was given. What a DAG is chained by is an Asset, and an Asset of a zone is published by the check
@@ -160,3 +161,12 @@ def check_media() -> LakehouseCommand:
 
 def make_source_partitions() -> LakehouseCommand:
     return _verb("make_source_partitions", "source", "partitions", does="Makes the source database's monthly partitions ahead.")
+
+
+def erase() -> LakehouseCommand:
+    """Exit code 23 is tried again: what was still there may have been waiting for its readers."""
+    return _verb("erase", "privacy", "run", does="Closes, purges and proves the erasure of everybody who asked for it.")
+
+
+def check_deadlines() -> LakehouseCommand:
+    return _verb("check_deadlines", "privacy", "overdue", does="Alerts of requests that are due soon, or were.")

@@ -117,6 +117,13 @@ class NotForgottenError(LakehouseError):
     exit_code = 23
 
 
+class OverdueError(LakehouseError):
+    """Requests of people are due soon, or were."""
+
+    exit_code = 24
+    is_final = True
+
+
 def final_exit_codes() -> frozenset[int]:
     """The codes after which a retry is in vain; 2 (a wrong command line) is one of them."""
     return frozenset({2} | {kind.exit_code for kind in LakehouseError.__subclasses__() if kind.is_final})

@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from collectors.events.openapi import SCHEMES, events_path
 from collectors.media.openapi import media_paths
+from collectors.privacy.api import add_routes
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
+from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
     from collectors.events.app import Collector
@@ -25,7 +27,7 @@ _OTHERWISE = {
 }
 
 
-def api(collector: "Collector", lifespan: Any) -> FastAPI:
+def api(collector: "Collector", lifespan: Any, settings: Settings) -> FastAPI:
     app = FastAPI(title="MegaCity event collector", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
 
     @app.exception_handler(StarletteHTTPException)
@@ -72,6 +74,8 @@ def api(collector: "Collector", lifespan: Any) -> FastAPI:
             raise HTTPException(404, "no stream has this name; GET /v1/contracts lists them")
         return project.json_schema(found)
 
+    if collector.media is not None:  # it knows where the lake is, and so the vault
+        add_routes(app, collector, settings)
     app.openapi = lambda: _described(app, takes_media=collector.media is not None)
     return app
 

@@ -7,6 +7,7 @@ all else        ─▶ FastAPI (api.py): /healthz /readyz /metrics /v1/contracts
 
 import errno
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from collectors.events.request import Reader
 from collectors.events.room import Room, SpoolFullError
 from collectors.media.app import MEDIA_PATH, Media
 from lakehouse import skew
+from lakehouse.access.caller import Caller, Scope
 from lakehouse.access.open import open_gate
 from lakehouse.admission import BodyRejectedError
 from lakehouse.contracts import registry
@@ -50,15 +52,16 @@ class Collector:
         self.is_open = False
         self._forms = Forms(registry(), door("http"))
         self._cors = Cors(registry(), settings.collector_cors_origins)
-        self._entrance = Entrance(open_gate(settings))
-        self._reader = Reader(registry(), settings.collector_max_body_bytes, settings.collector_bodies_bytes)
+        self.entrance = Entrance(open_gate(settings))
+        self.reader = Reader(registry(), settings.collector_max_body_bytes, settings.collector_bodies_bytes)
         self._threads = ThreadPoolExecutor(_THREADS, "deliver")
         spool = open_spool(settings)
         room = Room(spool, settings.home, settings.collector_spool_bytes, settings.collector_spool_reserve_bytes)
         self.outbox = Outbox(self._journaled(settings), spool, room, self.metrics)
         self.gatherer = Gatherer(self.outbox, self._threads, settings.collector_linger_ms, settings.collector_queue_bytes)
-        self.media = Media(settings, self._entrance, self._cors, self.metrics.registry) if has_lake(settings) else None
-        self._api = api(self, self._lifespan)
+        self.media = Media(settings, self.entrance, self._cors, self.metrics.registry) if has_lake(settings) else None
+        self._restricted = {c.id: Scope(c.write_scope) for c in registry().layer("stream") if c.write_scope != Scope.EVENTS_WRITE}
+        self._api = api(self, self._lifespan, settings)
 
     def _journaled(self, settings: Settings) -> Bus:
         """The bus; where it may come back empty, with a journal and somebody who watches it."""
@@ -91,7 +94,7 @@ class Collector:
         if self._watch:
             self._watch.close()
         self.outbox.close()
-        self._entrance.close()
+        self.entrance.close()
 
     async def _events(self, scope: dict, receive, send) -> None:
         began = time.perf_counter()
@@ -112,21 +115,29 @@ class Collector:
         """Raises Refusal."""
         if scope["method"] == "OPTIONS":
             return self._cors.preflight(headers.get(b"origin"))
-        zone_id, form = self._reader.head(scope["method"], headers)
-        caller = await self._entrance.enter(scope, headers, zone_id)
-        body, size = await self._reader.body(headers, receive)
+        zone_id, form = self.reader.head(scope["method"], headers)
+        caller = await self.entrance.enter(scope, headers, zone_id)
+        body, size = await self.reader.body(headers, receive)
         received_at = datetime.now(UTC)
         skew_ms = self._skew(headers.get(b"sent-at"), received_at)
         try:
             admission = self._forms.admit(form, scope["headers"], body, zone_id, received_at, caller.orgs, skew_ms)
         except BodyRejectedError as error:
-            self._entrance.charge(caller, 1, size)
+            self.entrance.charge(caller, 1, size)
             raise Refusal(413 if error.code == TOO_LARGE else 400, error.code, str(error), error.position) from error
-        self._entrance.charge(caller, admission.size, size)
+        self.entrance.charge(caller, admission.size, size)
+        self._refuse_restricted(caller, admission.lines)
         if admission.lines:
-            await self._keep(admission.lines)
+            await self.keep(admission.lines)
         self.metrics.admitted(zone_id, admission)
         return answer(admission)
+
+    def _refuse_restricted(self, caller: Caller, contracts: Iterable[str]) -> None:
+        """Some streams are not for everybody who may send events. Raises Refusal: then nothing of the request is kept."""
+        for contract in contracts:
+            wanted = self._restricted.get(contract)
+            if wanted is not None and wanted not in caller.scopes:
+                raise Refusal(403, "forbidden", f"events of {contract} need the scope {wanted}: nothing of this request was accepted")
 
     def _skew(self, sent_at: bytes | None, received_at: datetime) -> int | None:
         """What event times are to be corrected by. Raises Refusal."""
@@ -141,7 +152,7 @@ class Collector:
         self.metrics.skewed("corrected" if skew.is_plausible(ms) else "implausible")
         return ms if skew.is_plausible(ms) else None
 
-    async def _keep(self, lines: dict[str, list[bytes]]) -> None:
+    async def keep(self, lines: dict[str, list[bytes]]) -> None:
         try:
             await self.gatherer.keep(lines)
         except BusyError as error:

@@ -33,7 +33,7 @@ class Reader:
         """Zone, and form of the events. Raises Refusal."""
         if method != "POST":
             raise Refusal(405, "method_not_allowed", "send events with POST")
-        zone_id = self._zone(headers.get(b"host", b""))
+        zone_id = self.zone(headers.get(b"host", b""))
         form = form_of(headers)
         if form is None:
             raise Refusal(415, "unsupported_media_type", _KINDS)
@@ -55,7 +55,8 @@ class Reader:
             raise Refusal(400, MALFORMED_JSON, "the body is not what its Content-Encoding promises") from None
         return decoded, max(len(body), len(decoded))
 
-    def _zone(self, host: bytes) -> str:
+    def zone(self, host: bytes) -> str:
+        """Raises Refusal."""
         zone_id = self._zones.get(host)
         if zone_id is None:
             zone_id = self._contracts.zone_of_host(host.decode("latin-1"))

@@ -14,6 +14,7 @@ class Scope(StrEnum):
     EVENTS_WRITE = "events:write"
     MEDIA_WRITE = "media:write"
     LIVE_READ = "live:read"
+    PRIVACY_REQUEST = "privacy:request"
 
 
 @dataclass(frozen=True, slots=True)

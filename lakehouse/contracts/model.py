@@ -9,6 +9,8 @@ MAX_TEXT = 256
 RAW_RETENTION_DAYS = 30
 """How long raw is kept where a contract does not say less (rawRetentionDays): face, voice and motion are gone after 7 days."""
 
+WRITE_SCOPE = "events:write"
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -77,6 +79,7 @@ class Contract:
     primary_key  derived, curated, features and live: the grain
     live         live: what is counted
     media_kinds  stream: what may be uploaded for its events to refer to
+    write_scope  stream: what a caller must be allowed to send its events
     raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
     """
 
@@ -100,6 +103,7 @@ class Contract:
     live: Live | None = None
     media_kinds: tuple[MediaKind, ...] = ()
     raw_retention_days: int = RAW_RETENTION_DAYS
+    write_scope: str = WRITE_SCOPE
     path: str = ""
 
     def field(self, name: str) -> Field:

@@ -15,7 +15,17 @@ from pathlib import Path
 import yaml
 
 from lakehouse.contracts import live
-from lakehouse.contracts.model import CLASSIFICATIONS, KEPT_BY_DEFAULT, RAW_RETENTION_DAYS, TREATMENTS, Contract, Field, MediaKind, Zone
+from lakehouse.contracts.model import (
+    CLASSIFICATIONS,
+    KEPT_BY_DEFAULT,
+    RAW_RETENTION_DAYS,
+    TREATMENTS,
+    WRITE_SCOPE,
+    Contract,
+    Field,
+    MediaKind,
+    Zone,
+)
 from lakehouse.contracts.types import FROM_ODCS, TYPES
 from lakehouse.errors import ContractError
 from lakehouse.settings import settings
@@ -127,6 +137,7 @@ class Registry:
             live=live.parsed(custom.get("live")),
             media_kinds=_media_kinds(custom, fields),
             raw_retention_days=_raw_retention_days(custom),
+            write_scope=custom.get("writeScope", WRITE_SCOPE),
             path=where,
         )
 

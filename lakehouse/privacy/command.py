@@ -100,13 +100,15 @@ def run(
     close_only: Annotated[bool, typer.Option("--close-only", help="Stage 1 alone, for what has come since.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer every request that waits: close, purge all together, prove. What user_deletion_pipeline runs.
+    """Answer every request that waits: take it up, close it, purge all together, prove. What user_deletion_pipeline runs.
 
+    Requests come as events of privacy.erasure_request (`POST /v1/privacy/requests` makes one), and by `lakehouse privacy erase`.
     Killed anywhere, run it again. Exit code 23: something of a person is still there, and the message says where.
     """
-    from lakehouse.privacy.erasure import close, prove, purge
+    from lakehouse.privacy.erasure import close, intake, prove, purge
 
     with _office() as office, _progress() as tell:
+        intake.take_in(office)
         closed = close.close(office, close.to_close(office))
         purged, receipts = [], []
         if not close_only:
@@ -114,6 +116,56 @@ def run(
             purged = purge.purge(office, waiting, tell) if waiting else []
             receipts = prove.prove(office, prove.to_prove(office), tell)
     _tell_run(len(closed), purged, receipts, as_json)
+
+
+@app.command()
+def watch(
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+) -> None:
+    """Close every request within seconds of its coming, until stopped: beside `lakehouse ingest`, which brings them to clean.
+
+    What is closed waits for `lakehouse privacy run` to be purged and proved. SIGTERM or Ctrl-C ends it after the one in hand.
+    """
+    import signal
+    import threading
+
+    from lakehouse.privacy.erasure import close, intake
+
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.is_set():
+        with _office() as office:
+            intake.take_in(office)
+            for request in close.close(office, close.to_close(office)):
+                typer.echo(f"{request.request_id}: closed")
+        stopped.wait(every)
+
+
+@app.command()
+def overdue(
+    ahead_days: Annotated[float, typer.Option(help="Tell of those, too, that are due within so many days.")] = 3.0, as_json: AsJson = False
+) -> None:
+    """Requests that are due soon, or were: told, and sent as an alert. Exit code 24 where there is any.
+
+    Example: `lakehouse privacy overdue`, every day; user_deletion_pipeline does.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from lakehouse.errors import OverdueError
+    from lakehouse.privacy.erasure.overdue import tell
+
+    with _office() as office:
+        now = datetime.now(UTC)
+        late = office.requests.overdue(now, timedelta(days=ahead_days))
+        if as_json:
+            typer.echo(json.dumps([{"request_id": one.request_id, "state": one.state, "due_at": one.due_at.isoformat()} for one in late]))
+        if late:
+            tell(late, now, office.settings)
+            raise OverdueError(
+                f"{len(late)} requests are due within {ahead_days:g} days: {', '.join(one.request_id for one in late[:5])}",
+                hint="`lakehouse privacy run` answers them; docs/on_call/privacy.md says what holds one up",
+            )
 
 
 @app.command()

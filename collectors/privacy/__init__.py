@@ -1,0 +1,1 @@
+"""Requests of people about their data, over HTTP: asked by whoever may speak for them, and looked up until they are answered."""
