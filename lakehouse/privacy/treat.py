@@ -4,6 +4,7 @@
               ─ pseudonymise ───▶ the vault's pseudonym
               ─ truncate_ip ────▶ the network
               ─ year_only ──────▶ the year
+              ─ redact ─────────▶ the text, with what is personal in it replaced by its kind (privacy/text)
 
 Every treatment works on a whole Arrow column, once a distinct value, and answers in the terms of the field that the
 value `becomes`. What cannot be treated becomes null: a value that is not understood never goes on as it is.
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.types import TYPES
+from lakehouse.privacy.text import redacted
 
 _IPV4_KEPT = 24
 _IPV6_KEPT = 48
@@ -66,7 +68,8 @@ def _network4(four: IPv4Address) -> str:
 
 
 def _how(field: Field, pids: Mapping[str, str]):
-    return {"pseudonymise": pids.get, "truncate_ip": network_of, "year_only": lambda day: day.year}[field.treatment]
+    ways = {"pseudonymise": pids.get, "truncate_ip": network_of, "year_only": lambda day: day.year, "redact": redacted}
+    return ways[field.treatment]
 
 
 def _each_distinct(column: pa.ChunkedArray, becomes: Field, how) -> pa.ChunkedArray:

@@ -10,9 +10,9 @@ from faker import Faker
 
 from tests.free_text import numbers
 
-_RARE_SURNAMES = "남궁 제갈 선우 황보 독고 표 마 길 위 어 편 용 예 봉 피 탁".split()
-_RARE_GIVEN = "가온 나래 다솜 라온 슬기 한별 빛나 초롱 단비 솔 별 봄 혁 이레 우람 누리 새봄 찬미 기쁨 은총".split()
-_WORLD = "Priya Raman|Wei Zhang|Nguyen Thi Lan|Aisha Khan|Yuki Tanaka|Björn Svensson|Fatima Al-Sayed|Oksana Koval|Thabo Mokoena|Camila Rojas".split("|")
+_RARE_SURNAMES = ["남궁", "제갈", "선우", "황보", "독고", "표", "마", "길", "위", "어", "편", "용", "예", "봉", "피", "탁"]
+_RARE_GIVEN = ["가온", "나래", "다솜", "라온", "슬기", "한별", "빛나", "초롱", "단비", "솔", "별", "봄", "혁", "이레", "우람", "누리", "새봄", "찬미", "기쁨", "은총"]
+_WORLD = ["Priya Raman", "Wei Zhang", "Nguyen Thi Lan", "Aisha Khan", "Yuki Tanaka", "Björn Svensson", "Fatima Al-Sayed", "Oksana Koval", "Thabo Mokoena", "Camila Rojas"]
 _HANGUL = "공일이삼사오육칠팔구"
 
 
@@ -55,7 +55,15 @@ class HeldOut:
             return f"010 - {middle} - {last}"
         if draw < 0.7:
             return f"{rng.choice(('053', '055', '041', '063', '061'))}-{rng.randint(200, 999)}-{last}"
-        return rng.choice((f"010–{middle}–{last}", f"82-10-{middle}-{last}", f"(010) {middle}-{last}", f"011-{rng.randint(200, 999)}-{last}", f"010/{middle}/{last}"))
+        return rng.choice(
+            (
+                f"010–{middle}–{last}",
+                f"82-10-{middle}-{last}",
+                f"(010) {middle}-{last}",
+                f"011-{rng.randint(200, 999)}-{last}",
+                f"010/{middle}/{last}",
+            )
+        )
 
     def phone_en(self, rng: random.Random) -> str:
         number = f"{rng.randint(201, 989)}", f"{rng.randint(200, 999)}", numbers.digits(rng, 4)

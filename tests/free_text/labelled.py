@@ -107,12 +107,27 @@ def _address(rng: random.Random) -> str:
         return rng.choice((lot, f"{lot}번지"))
     road = f"{where} {rng.choice(lists.ROADS)} {rng.randint(1, 400)}"
     flat = f"{rng.randint(101, 130)}동 {rng.randint(101, 2504)}호"
-    return rng.choice((road, f"{road}, {flat}", f"{road} {rng.choice(lists.FLATS)} {flat}", f"{road}, {rng.randint(2, 15)}층", f"{road} ({rng.choice(lists.DONGS)})"))
+    return rng.choice(
+        (
+            road,
+            f"{road}, {flat}",
+            f"{road} {rng.choice(lists.FLATS)} {flat}",
+            f"{road}, {rng.randint(2, 15)}층",
+            f"{road} ({rng.choice(lists.DONGS)})",
+        )
+    )
 
 
 def _address_en(rng: random.Random) -> str:
     street = f"{rng.randint(2, 9_999)} {rng.choice(lists.STREETS)}"
-    return rng.choice((street, f"{street}, {rng.choice(lists.CITIES)}", f"{street}, Apt {rng.randint(1, 99)}, {rng.choice(lists.CITIES)}", f"{rng.randint(2, 500)} Teheran-ro, Gangnam-gu, Seoul"))
+    return rng.choice(
+        (
+            street,
+            f"{street}, {rng.choice(lists.CITIES)}",
+            f"{street}, Apt {rng.randint(1, 99)}, {rng.choice(lists.CITIES)}",
+            f"{rng.randint(2, 500)} Teheran-ro, Gangnam-gu, Seoul",
+        )
+    )
 
 
 def _email(rng: random.Random) -> str:
@@ -120,7 +135,11 @@ def _email(rng: random.Random) -> str:
 
 
 def _user_id(rng: random.Random) -> str:
-    return f"{rng.choice(lists.ROMAN)}.{rng.choice(lists.ROMAN_SURNAMES)}.{numbers.code(rng, 6)}".lower() if rng.random() < 0.6 else f"{rng.choice(lists.ROMAN).lower()}{rng.randint(1, 2012)}"
+    return (
+        f"{rng.choice(lists.ROMAN)}.{rng.choice(lists.ROMAN_SURNAMES)}.{numbers.code(rng, 6)}".lower()
+        if rng.random() < 0.6
+        else f"{rng.choice(lists.ROMAN).lower()}{rng.randint(1, 2012)}"
+    )
 
 
 def _order(rng: random.Random) -> str:

@@ -18,7 +18,9 @@ def mobile(rng: random.Random) -> str:
 
 def landline(rng: random.Random) -> str:
     area = rng.choice(["02", "031", "032", "042", "051", "062", "064", "070"])
-    return rng.choice(["{}-{}-{}", "({}) {}-{}", "{} {} {}", "{}){}-{}"]).format(area, digits(rng, rng.choice((3, 4))).replace("0", "7"), digits(rng, 4))
+    return rng.choice(["{}-{}-{}", "({}) {}-{}", "{} {} {}", "{}){}-{}"]).format(
+        area, digits(rng, rng.choice((3, 4))).replace("0", "7"), digits(rng, 4)
+    )
 
 
 def phone_en(rng: random.Random) -> str:
@@ -103,7 +105,7 @@ def account(rng: random.Random) -> str:
 def ip(rng: random.Random) -> str:
     if rng.random() < 0.2:
         return f"2001:db8:{rng.randint(1, 65535):x}:{rng.randint(1, 65535):x}::{rng.randint(1, 65535):x}"
-    return ".".join(str(rng.randint(11, 250)) for _ in range(4))
+    return ".".join(str(rng.randint(128, 223) if n == 0 else rng.randint(11, 250)) for n in range(4))
 
 
 def passport(rng: random.Random) -> str:
