@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from lakehouse.privacy.text.english_words import AMBIGUOUS_GIVEN, GIVEN, NOT_NAMES, ROMANISED, SURNAMES
 from lakehouse.privacy.text.finding import Finding
 
-_CAP = r"[A-ZÀ-ÖØ-Þ][\w'’]+(?:-[A-Za-z][\w'’]*)?"
-_CAPITALISED = re.compile(rf"(?<![\w@.'’-]){_CAP}(?: (?:[A-Z]\.|{_CAP})){{0,3}}(?![\w@])")
-_ANY_NAME = re.compile(r"[^\W\d_][\w'’-]+(?: [^\W\d_][\w'’-]+)?")
+_LETTER = "A-Za-zÀ-ÖØ-öø-ž"
+_CAP = rf"[A-ZÀ-ÖØ-Þ][{_LETTER}'’]+(?:-[{_LETTER}'’]+)?"
+_CAPITALISED = re.compile(rf"(?<![\w@.'’-]){_CAP}(?: (?:[A-Z]\.|{_CAP})){{0,3}}(?![A-Za-z0-9_@])")
+_ANY_NAME = re.compile(rf"[{_LETTER}][{_LETTER}'’-]+(?: [{_LETTER}][{_LETTER}'’-]+)?")
 _LABEL = re.compile(r"(?i)(?:(?:my|full|real|first|last|student'?s?|his|her)\s+name\s+is|\bname\s?[:=]|\bnamed|\bcall me|\bsigned,?)\s$")
 _SELF = re.compile(
     r"(?i)(?:\bI'?m|\bI am|\bthis is|\bit'?s|\bhere is|\bhey|\bhi|\bhello|\bdear|\bthanks,?|\bthank you,?|\bregards,?|\bsincerely,?|\bbest,?|\bwishes,?|\bcheers,?|\byours,?|\blove,?|\bfrom|\bby|\basked|\btold|\bwith|\bmet)\s$"
