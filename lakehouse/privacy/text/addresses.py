@@ -43,17 +43,39 @@ _ROMANISED = re.compile(
 )
 
 
+# What every address has in it; looked for first, since most texts have none of it.
+_KOREAN_SIGN = re.compile(r"[로길동리가]\s?(?:지하\s?|산\s?)?\d")
+_STREET_SIGNS = (
+    " St",
+    " Ave",
+    " Road",
+    " Rd",
+    " Bou",
+    " Bl",
+    " Lane",
+    " Ln",
+    " Dr",
+    " Court",
+    " Ct",
+    " Way",
+    " Pl",
+    " Sq",
+    " Ter",
+    " Park",
+    " Pkwy",
+)
+
+
 def found(text: str) -> Iterator[Finding]:
-    if not text.isascii():
+    if not text.isascii() and _KOREAN_SIGN.search(text):
         yield from _korean(text)
-    yield from (Finding(m.start(), m.end(), "ADDRESS") for m in _ENGLISH.finditer(text))
-    if "-" in text:
+    if any(sign in text for sign in _STREET_SIGNS):
+        yield from (Finding(m.start(), m.end(), "ADDRESS") for m in _ENGLISH.finditer(text))
+    if "ro" in text or "gil" in text:
         yield from (Finding(m.start(), m.end(), "ADDRESS") for m in _ROMANISED.finditer(text))
 
 
 def _korean(text: str) -> Iterator[Finding]:
-    if not any(sign in text for sign in ("로", "길", "동", "리", "가")):
-        return
     yield from (Finding(m.start(), m.end(), "ADDRESS") for m in _IN_AREA.finditer(text))
     for match in _BARE.finditer(text):
         before = text[max(0, match.start() - 12) : match.start()]

@@ -27,9 +27,15 @@ _TITLES = frozenset(["Professor", "Teacher", "Tutor", "Coach", "Instructor", "Mi
 _HERE = re.compile(r"\s(?:here\b|speaking\b)|\s?[<(]\s?[\w.+-]+@")
 
 
+_TOLD_BY = ("name", "call me", "igned", "Mr", "Ms", "Miss", "Mx", "Dr", "rof", "eacher", "utor", "oach", "nstructor")
+
+
 def found(text: str) -> Iterator[Finding]:
+    is_told = any(sign in text for sign in _TOLD_BY)
     for match in _CAPITALISED.finditer(text):
-        yield from _in_words(text, match)
+        # Most capitalised words begin a sentence, and are no names.
+        if is_told or " " in match[0] or match[0].split("'")[0] in GIVEN:
+            yield from _in_words(text, match)
     if "name" in text:
         yield from _uncapitalised(text)
 

@@ -17,19 +17,28 @@ _NEW_PASSPORT = re.compile(r"(?<![A-Za-z0-9])[MSRGD]\d{3}[A-Z]\d{4}(?![A-Za-z0-9
 _NAMED_PASSPORT = re.compile(
     r"(?i)(?:여권|passport)(?:\s?(?:번호|no|number|num))?[^\w가-힣]{0,4}(?:(?:는|은|is)\s{1,2})?([A-Z]{1,2}\d[A-Z0-9]{5,8}|\d{9})(?![A-Za-z0-9])"
 )
-_LABEL = r"아이디|계정|카톡|카카오톡|인스타(?:그램)?|텔레그램|유저\s?네임|user\s?name|user[ _-]?id|account\s?name|log[ -]?in|kakao(?:talk)?(?: id)?|insta(?:gram)?|\bid"
+_LABEL = r"아이디|계정|카톡|카카오톡|인스타(?:그램)?|텔레그램|유저\s?네임|user\s?name|user[ _-]?id|account\s?name|log[ -]?in|kakao(?:talk)?(?: id)?|insta(?:gram)?|(?<![a-z])id"
 _USER_ID = re.compile(
     rf"(?i)(?:{_LABEL})(?P<sign>\s{{0,2}}[:=：@]\s{{0,2}}|\s{{1,2}}(?:아이디|id|is|name)?\s?[:=]?\s?|(?:는|은|가)\s{{1,2}})(?P<id>[a-z0-9][a-z0-9_.:@-]{{2,63}})"
 )
 
 
+_DIGIT = re.compile(r"[0-9]")
+_ID_SIGNS = ("아이디", "계정", "카톡", "카카오", "인스타", "텔레그램", "유저", "user", "account", "log", "kakao", "insta")
+_ID = re.compile(r"(?<![a-z])id(?![a-z])")
+
+
 def found(text: str) -> Iterator[Finding]:
-    if "@" in text or "at" in text or "골뱅이" in text:
+    small = text.lower()
+    if "@" in text or "at)" in small or "at]" in small or "골뱅이" in text:
         yield from (Finding(m.start(), m.end(), "EMAIL") for m in _EMAIL.finditer(text))
-    yield from _addresses(text)
-    yield from (Finding(m.start(), m.end(), "PASSPORT") for m in _NEW_PASSPORT.finditer(text))
-    yield from (Finding(m.start(1), m.end(1), "PASSPORT") for m in _NAMED_PASSPORT.finditer(text))
-    yield from _user_ids(text)
+    if _DIGIT.search(text):
+        yield from _addresses(text)
+        yield from (Finding(m.start(), m.end(), "PASSPORT") for m in _NEW_PASSPORT.finditer(text))
+    if "여권" in text or "passport" in small:
+        yield from (Finding(m.start(1), m.end(1), "PASSPORT") for m in _NAMED_PASSPORT.finditer(text))
+    if any(sign in small for sign in _ID_SIGNS) or ("id" in small and _ID.search(small)):
+        yield from _user_ids(text)
 
 
 def _addresses(text: str) -> Iterator[Finding]:
