@@ -9,10 +9,14 @@ import random
 from faker import Faker
 
 from tests.free_text import numbers
+from tests.free_text.written import parts
 
-_RARE_SURNAMES = ["남궁", "제갈", "선우", "황보", "독고", "표", "마", "길", "위", "어", "편", "용", "예", "봉", "피", "탁"]
-_RARE_GIVEN = ["가온", "나래", "다솜", "라온", "슬기", "한별", "빛나", "초롱", "단비", "솔", "별", "봄", "혁", "이레", "우람", "누리", "새봄", "찬미", "기쁨", "은총"]
-_WORLD = ["Priya Raman", "Wei Zhang", "Nguyen Thi Lan", "Aisha Khan", "Yuki Tanaka", "Björn Svensson", "Fatima Al-Sayed", "Oksana Koval", "Thabo Mokoena", "Camila Rojas"]
+_RARE_SURNAMES = parts("남궁 제갈 선우 황보 독고 표 마 길 위 어 편 용 예 봉 피 탁")
+_RARE_GIVEN = parts("가온 나래 다솜 라온 슬기 한별 빛나 초롱 단비 솔 별 봄 혁 이레 우람 누리 새봄 찬미 기쁨 은총")
+_WORLD = parts(
+    "Priya Raman|Wei Zhang|Nguyen Thi Lan|Aisha Khan|Yuki Tanaka|Björn Svensson|Fatima Al-Sayed|Oksana Koval|Thabo Mokoena|Camila Rojas",
+    "|",
+)
 _HANGUL = "공일이삼사오육칠팔구"
 
 

@@ -34,7 +34,7 @@ _ID = r"(?i:(?:^|[^a-z])id(?:[^a-z]|$))"
 
 SUSPECT = {
     "numbers": r"[0-9][-0-9 .()/]{4,}[0-9*]|[공영]\s?일",
-    "addresses": r"[로길동리가]\s?(?:지하\s?|산\s?)?[0-9]|[0-9][A-Za-z]? (?:[A-Z0-9][^\s]* ){1,4}[A-Z]|-?(?:ro|gil)\b.*, [A-Z][a-z]+-",
+    "addresses": r"[로길동리가읍면을지]\s?(?:지하\s?|산\s?)?[0-9]|[0-9][A-Za-z]? [A-Z0-9]|Box [0-9]|[ADF]PO |(?:ro|gil)\b.*, [A-Z][a-z]+-|US(?:NS|S|CGC|NV) [A-Z]",
     "marked": rf"@|골뱅이|(?i:[(\[]at[)\]])|[0-9]\.[0-9]{{1,3}}\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]{{0,4}}:|[MSRGD][0-9]{{3}}[A-Z]|여권|(?i:passport)"
     rf"|아이디|계정|카톡|카카오|인스타|텔레그램|유저|(?i:user|account|log|kakao|insta)|{_ID}",
     "korean_names": rf"(?:^|[^가-힣]){_SURNAME}{_FIRST}{_SECOND}|{'|'.join(sorted(LONG_SURNAMES))}|(?:{_LABELS})[^가-힣]?.{{0,3}}{_SURNAME}"

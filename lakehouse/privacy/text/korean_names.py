@@ -12,7 +12,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lakehouse.privacy.text.finding import Finding
-from lakehouse.privacy.text.korean_words import FIRST, GIVEN, LONG_SURNAMES, NOT_NAMES, NOUN_ENDINGS, RARE_SURNAMES, SECOND, SURNAMES
+from lakehouse.privacy.text.korean_words import (
+    FIRST,
+    GIVEN,
+    LONG_SURNAMES,
+    NOT_NAMES,
+    NOUN_ENDINGS,
+    RARE_SURNAMES,
+    SECOND,
+    SURE_SURNAMES,
+    SURNAMES,
+)
 
 _WORD = re.compile(r"[가-힣]{2,}")
 _LABEL = re.compile(
@@ -82,7 +92,7 @@ def _is_name(text: str, name: str, surname: int, before: str, end: int, rest: st
             return True
     elif given[0] not in FIRST or given[1] not in SECOND or given[1] in NOUN_ENDINGS:
         return False
-    elif surname == 2:
+    elif surname == 2 or name[0] in SURE_SURNAMES:
         return True
     if _ANIMATE.match(rest) or _HONORIFIC.match(text, end) or (before and _TITLE.search(before)):
         return True
