@@ -5,6 +5,7 @@ written, and from a short list of rare ones that dictionaries of names lack.
 """
 
 import random
+from collections.abc import Callable
 
 from faker import Faker
 
@@ -18,6 +19,11 @@ _WORLD = parts(
     "|",
 )
 _HANGUL = "공일이삼사오육칠팔구"
+
+
+def is_rare(name: str) -> bool:
+    """Whether it is of the short list of names that dictionaries lack."""
+    return any(name.startswith(surname) and name[len(surname) :] in _RARE_GIVEN for surname in _RARE_SURNAMES)
 
 
 def _fakers(rng: random.Random) -> tuple[Faker, Faker]:
@@ -85,3 +91,23 @@ class HeldOut:
 
     def user_id(self, rng: random.Random) -> str:
         return self._en.user_name() + str(rng.randint(1, 999))
+
+    def plain(self) -> dict[str, Callable[[random.Random], str]]:
+        """What only looks like personal data: trades, towns, slogans, and numbers of books, goods, files and moments."""
+        ko, en = self._ko, self._en
+        return {
+            "N_JOB": lambda rng: ko.job(),
+            "N_JOB_EN": lambda rng: en.job(),
+            "N_PHRASE": lambda rng: en.catch_phrase(),
+            "N_CITY": lambda rng: en.city(),
+            "N_COLOUR": lambda rng: en.color_name(),
+            "N_ISBN": lambda rng: en.isbn13(),
+            "N_EAN": lambda rng: en.ean13(),
+            "N_HEX": lambda rng: numbers.code(rng, 12) if rng.random() < 0.3 else en.md5()[: rng.choice((8, 16, 32))],
+            "N_MILLIS": lambda rng: str(rng.randint(1_700_000_000_000, 1_800_000_000_000)),
+            "N_FLOAT": lambda rng: f"{rng.uniform(0, 10):.{rng.randint(2, 12)}f}",
+            "N_EIGHT": lambda rng: numbers.digits(rng, 8),
+            "N_DATE": lambda rng: rng.choice(("{}-{:02d}-{:02d}", "{}.{:02d}.{:02d}", "{}/{:02d}/{:02d}", "{}{:02d}{:02d}")).format(
+                rng.randint(2019, 2027), rng.randint(1, 12), rng.randint(1, 28)
+            ),
+        }

@@ -1,5 +1,5 @@
-"""Sentences that the recognisers were never tuned on: other frames, other manners. They were written before the
-recognisers, and no rule was changed for what they showed."""
+"""Sentences that the recognisers were never tuned on: other frames, other manners. Those that tell something were written
+before the recognisers; no rule was changed after looking at what they missed."""
 
 from tests.free_text.written import lines
 
@@ -83,7 +83,19 @@ KO_PLAIN = lines("""발음이 어려운 단어는 따로 모아 두었어요.
 장점은 많고 단점은 적어요.
 서울로 3박 4일 여행을 갔다.
 안내대로 2-3번 반복했습니다.
-오류 코드 192-0023 이 떠요.""")
+오류 코드 192-0023 이 떠요.
+{N_JOB}에게 꼭 필요한 강의예요.
+저는 {N_JOB}입니다.
+제 꿈은 {N_JOB}인데 이 과목이 필요해요.
+{N_JOB} 선생님께 배우는 느낌이에요.
+친구 {N_JOB} 준비생도 추천했어요.
+교재 ISBN {N_ISBN} 3쇄입니다.
+바코드 {N_EAN} 가 안 찍혀요.
+파일 이름은 {N_HEX}.pdf 입니다.
+서버 시각 {N_MILLIS} 에 끊겼어요.
+면적은 {N_FLOAT}이고 오차는 {N_FLOAT}입니다.
+학번이 아니라 수험번호 {N_EIGHT} 입니다.
+{N_DATE} 수업이 휴강인가요?""")
 
 EN_PLAIN = lines("""Loved it, will take the next level.
 Rose gardens are mentioned in line 14.
@@ -94,4 +106,14 @@ Coupon {N_LONG} did not work.
 The price went from {N_PRICE} to 9,900 KRW.
 Chris Columbus and Admiral Yi are compared here.
 He will hope for peace, the author says.
-Room 1203, building 4, is where the test was.""")
+Room 1203, building 4, is where the test was.
+I want to become a {N_JOB_EN} one day.
+I am a {N_JOB_EN} and I study at night.
+"{N_PHRASE}" was the slogan in the text.
+We flew from {N_CITY} to {N_CITY}.
+This is {N_COLOUR} on the chart.
+The ISBN is {N_ISBN}.
+Error {N_HEX} at {N_MILLIS}.
+The value is {N_FLOAT}, not {N_FLOAT}.
+My candidate number is {N_EIGHT}.
+Recorded on {N_DATE}.""")

@@ -45,17 +45,21 @@ def held_out(count: int, seed: int = 20_260_302) -> list[Labelled]:
     """Texts of lists and frames that the recognisers were never tuned on."""
     rng = random.Random(seed)
     other = HeldOut(rng)
-    makers = _TUNED | {
-        "NAME": other.name,
-        "NAME_EN": other.name_en,
-        "SURNAME_EN": other.surname_en,
-        "PHONE": other.phone,
-        "PHONE_EN": other.phone_en,
-        "ADDRESS": other.address,
-        "ADDRESS_EN": other.address_en,
-        "EMAIL": other.email,
-        "USER_ID": other.user_id,
-    }
+    makers = (
+        _TUNED
+        | other.plain()
+        | {
+            "NAME": other.name,
+            "NAME_EN": other.name_en,
+            "SURNAME_EN": other.surname_en,
+            "PHONE": other.phone,
+            "PHONE_EN": other.phone_en,
+            "ADDRESS": other.address,
+            "ADDRESS_EN": other.address_en,
+            "EMAIL": other.email,
+            "USER_ID": other.user_id,
+        }
+    )
     frames_of = (held_out_frames.KO, held_out_frames.KO_PLAIN), (held_out_frames.EN, held_out_frames.EN_PLAIN)
     return [_text(rng, frames_of, makers) for _ in range(count)]
 
