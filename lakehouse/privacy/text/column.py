@@ -46,16 +46,19 @@ _ODD = r"[^\x00-\x7f가-힣ㄱ-ㅎ…·’‘“”]"  # what prepared() might c
 
 
 def looks(texts: pa.Array) -> np.ndarray:
-    """Which recognisers must look at each text, as bits in the order of RECOGNISERS."""
+    """Which recognisers must look at each text, as bits in the order of RECOGNISERS; none at a null."""
     bits = np.zeros(len(texts), np.int64)
     for n, name in enumerate(RECOGNISERS):
-        bits |= pc.match_substring_regex(texts, SUSPECT[name]).to_numpy(zero_copy_only=False).astype(np.int64) << n
-    odd = pc.match_substring_regex(texts, _ODD).to_numpy(zero_copy_only=False).astype(bool)
-    return np.where(odd, (1 << len(RECOGNISERS)) - 1, bits)
+        bits |= _matches(texts, SUSPECT[name]).astype(np.int64) << n
+    return np.where(_matches(texts, _ODD), (1 << len(RECOGNISERS)) - 1, bits)
+
+
+def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
+    return pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
 
 
 def redacted_column(texts: pa.Array) -> pa.Array:
-    """Every text as redacted() would have it. `texts`: no nulls; of any length, since a finding at most trebles."""
+    """Every text as redacted() would have it. A null stays one."""
     texts = texts.cast(pa.string())
     bits = looks(texts)
     at = np.flatnonzero(bits)
