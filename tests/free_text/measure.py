@@ -121,7 +121,7 @@ What people write (`answer_text`, `review_text`) reaches clean only redacted: ev
 {kinds}
 
 Rules and word lists find it (`lakehouse/privacy/text`, [decision 16](decisions/0016-free-text.md)), Korean first. They find much and not all, so a redacted text is
-still `sensitive`: nobody may publish it, and a curated table does not keep it as it is.
+still `sensitive`: a curated table that held it would show it to L3 alone, and no log takes it.
 
 **hidden**: no letter and no digit of the span is left. **right**: the finding lies over a span of its kind. All people are made up.
 
