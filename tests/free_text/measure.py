@@ -129,7 +129,7 @@ still `sensitive`: a curated table that held it would show it to L3 alone, and n
 
 Other sentences, other manners of writing numbers; names, addresses, mail addresses and account names from Faker's Korean and English lists, and names that lists lack on purpose. Sentences
 that tell something were written before the rules, some of those that only seem to (trades, towns, slogans, numbers of books and moments) after them. After a first measurement the rules were widened once, for addresses (the postal service's list of street words, post boxes,
-places below a district) and for names (surnames that no other word begins with), by what is publicly known of them and without looking at a text that was missed.
+places below a district) and for names (surnames that no other word begins with), by what is publicly known of them; what came later came from examples of its own (`tests/free_text/test_recognisers.py`). Nobody looked at a text that was missed.
 
 {held_out}
 

@@ -14,6 +14,11 @@ TOLD = {
     "a name nobody knows, behind a label": ("예금주: 표빛누", "예금주: [NAME]"),
     "a teacher": ("담임 박서연 선생님께", "담임 [NAME] 선생님께"),
     "a given name and a title": ("서연 쌤 최고", "[NAME] 쌤 최고"),
+    "a friend": ("민준이가 돕고 지우야 고마워", "[NAME]이가 돕고 [NAME]야 고마워"),
+    "apart": ("김 민준입니다", "[NAME]입니다"),
+    "a surname and a title": ("박선생님 감사해요", "[NAME]선생님 감사해요"),
+    "of somebody": ("Emma's essay", "[NAME]'s essay"),
+    "a landline in one piece, when a word says so": ("연락처 0312345678", "연락처 [PHONE]"),
     "a surname of two syllables": ("독고영재 학생", "[NAME] 학생"),
     "beside a number, with no other sign": ("남채홍 010-2345-6789", "[NAME] [PHONE]"),
     "an English introduction": ("Hi, I'm Olivia Smith.", "Hi, I'm [NAME]."),
@@ -66,6 +71,8 @@ HARMLESS = """
 아이디 어떻게 바꾸나요? 계정 정지 해제 부탁드려요
 King Sejong made Hangul in 1443. Park your car. Will you mark it in May?
 I am Korean and very happy. Dear Sir, Best Regards
+하나야? 우주야 넓다. 보람이 있다. 조선 후기, 신한은행 앞, 한강 공원
+My phone beeps 20 times. Park Avenue is in New York. It's late, it's Monday's test
 Chapter 12, pages 345-367, 12:30:45, 3.14159265358979
 My id is wrong. Log in and see.
 """.strip().splitlines()

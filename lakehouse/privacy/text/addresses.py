@@ -41,7 +41,7 @@ _UNIT = r"(?:,? (?:Apt|Apartment|Suite|Unit|Flat|Room|#)\.? ?#?\w{1,6})"
 _CITY = r"(?:,? [A-Z][a-z]+(?: [A-Z][a-z]+){0,3})"
 _ZIP = r"(?:,? [A-Z]{2} \d{5}(?:-\d{4})?)"
 _ENGLISH = re.compile(
-    rf"(?<![\w.-])\d{{1,5}}[A-Za-z]? (?:[A-Z0-9][\w'’.-]* ){{1,4}}?{_STREET}\b\.?{_UNIT}?(?:,{_CITY}(?:,? [A-Z]{{2}}\b)?(?:,? \d{{5}}(?:-\d{{4}})?)?{_UNIT}?(?:,{_CITY})?)?"
+    rf"(?<![\w.-])\d{{1,5}}[A-Za-z]? (?:(?:[A-Z][\w'’.-]*|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}?{_STREET}\b\.?{_UNIT}?(?:,{_CITY}(?:,? [A-Z]{{2}}\b)?(?:,? \d{{5}}(?:-\d{{4}})?)?{_UNIT}?(?:,{_CITY})?)?"
 )
 # Whatever the street is called: a house number, and at the end a state and its code; a box of the post or of the forces.
 _WITH_CODE = re.compile(rf"(?<![\w.-])\d{{1,5}} [A-Z][\w'’.-]*(?: [\w'’.-]+){{0,4}}{_UNIT}?,{_CITY}{_ZIP}\b")

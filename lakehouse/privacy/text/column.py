@@ -38,9 +38,10 @@ SUSPECT = {
     "marked": rf"@|골뱅이|(?i:[(\[]at[)\]])|[0-9]\.[0-9]{{1,3}}\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]{{0,4}}:|[MSRGD][0-9]{{3}}[A-Z]|여권|(?i:passport)"
     rf"|아이디|계정|카톡|카카오|인스타|텔레그램|유저|(?i:user|account|log|kakao|insta)|{_ID}",
     "korean_names": rf"(?:^|[^가-힣]){_SURNAME}{_FIRST}{_SECOND}|{'|'.join(sorted(LONG_SURNAMES))}|(?:{_LABELS})[^가-힣]?.{{0,3}}{_SURNAME}"
-    rf"|{_FIRST}{_SECOND}\s?(?:{_TITLES})|{_SURNAME}{_SECOND} ?씨",
+    rf"|{_FIRST}{_SECOND}\s?(?:{_TITLES})|{_SURNAME}{_SECOND} ?씨"
+    rf"|{_FIRST}{_SECOND}(?:이[가는도를랑한에네]|아|야|한테|에게|랑)|(?:^|[^가-힣])[김박최윤황홍송권류엄강장임](?: |선생|쌤|샘|교수|강사|원장)",
     "english_names": rf"[A-ZÀ-ÞĀ-Ž][^\s]*[ \t\n][A-ZÀ-ÞĀ-Ž]|(?i:name|call me|signed|mr|ms|miss|mx|dr|prof|teacher|tutor|coach|instructor)|{_GREETINGS}"
-    r"|[A-ZÀ-Þ]\S*\s(?:here|speaking)\b|[A-ZÀ-Þ]\S*\s?[<(]",
+    r"|[A-ZÀ-Þ]\S*['’]s|[A-ZÀ-Þ]\S*\s(?:here|speaking)\b|[A-ZÀ-Þ]\S*\s?[<(]",
 }
 _ODD = r"[^\x00-\x7f가-힣ㄱ-ㅎ…·’‘“”]"  # what prepared() might change: all recognisers look
 

@@ -54,7 +54,7 @@ def _in_words(text: str, match: re.Match) -> Iterator[Finding]:
         kept.pop()
     if not kept:
         return
-    start, end = kept[0][0], kept[-1][0] + len(kept[-1][1])
+    start, end = kept[0][0], kept[-1][0] + len(re.split("['’]s$", kept[-1][1])[0])
     before = text[max(0, start - 24) : start]
     if _is_name([word for _, word in kept], before, text, end):
         yield Finding(start, end, "NAME")
@@ -75,7 +75,7 @@ def _is_name(words: list[str], before: str, text: str, end: int) -> bool:
         is_told = (
             bool(_SELF.search(before) or _RELATION.search(before) or _HERE.match(text, end)) if before or _HERE.match(text, end) else False
         )
-        return is_given and plain[0] not in AMBIGUOUS_GIVEN and is_told
+        return is_given and plain[0] not in AMBIGUOUS_GIVEN and (is_told or plain[0] != words[0])  # Emma's
     if is_given and plain[0] not in AMBIGUOUS_GIVEN:
         return True
     if plain[0] in AMBIGUOUS_GIVEN or is_given:

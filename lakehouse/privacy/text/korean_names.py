@@ -15,6 +15,7 @@ from lakehouse.privacy.text.finding import Finding
 from lakehouse.privacy.text.korean_words import (
     FIRST,
     GIVEN,
+    GIVEN_WORDS,
     LONG_SURNAMES,
     NOT_NAMES,
     NOUN_ENDINGS,
@@ -40,6 +41,12 @@ _ANIMATE = re.compile(r"(?:한테|에게|께서|께|이랑|랑(?![가-힣]))")
 _TAIL = re.compile(
     r"(?:입니|이에요|이예요|예요|이?라고|이?라는|이라서|라서|이고|이며|이랑|랑|한테|에게|께|님|씨|쌤|샘|은|는|이가|이는|이를|이의|이|가|을|를|과|와|의|도|만|아|야|인데|이야|이여|여|으로|로|선생|학생|이죠|죠|네|까지|부터|처럼|보다|하고)"
 )
+_CLOSED_FRIEND = re.compile(r"(?:이(?:가|는|도|를|랑|한테|에게|네)|아(?![가-힣]))")
+_OPEN_FRIEND = re.compile(r"(?:야(?![가-힣])|한테|에게|랑(?![가-힣]))")
+_ALONE = re.compile(
+    r"(?<![가-힣])([김박최윤황홍송권류엄강장임])(?:\s?(?P<title>선생님|쌤(?![가-힣])|샘(?![가-힣])|교수님|강사님|원장님)"
+    r"|\s(?P<given>[가-힣]{2})(?=입니|이라고|라고|이에요|예요|씨|님|올림|드림|[^가-힣]|$))"
+)
 _WORD_FOLLOWS = re.compile(r" [가-힣]")
 Numbers = Sequence[Finding]
 
@@ -48,18 +55,29 @@ def found(text: str, numbers: Numbers) -> Iterator[Finding]:
     """`numbers`: what else was found; a name that stands beside somebody's number needs no other sign."""
     for word in _WORD.finditer(text):
         start, letters = word.start(), word[0]
-        if letters[0] in SURNAMES or letters[:2] in LONG_SURNAMES:
-            length = _name_at(text, letters, start, numbers)
-            if length:
-                yield Finding(start, start + length, "NAME")
-                continue
-        if (
-            letters[:2] in GIVEN
-            and letters[:3] not in NOT_NAMES
-            and _HONORIFIC.match(text, start + 2)
-            and (len(letters) > 2 or text[start + 2 : start + 3] == " ")
-        ):
-            yield Finding(start, start + 2, "NAME")
+        length = _name_at(text, letters, start, numbers) if letters[0] in SURNAMES or letters[:2] in LONG_SURNAMES else 0
+        if not length and letters[:2] in GIVEN and letters[:3] not in NOT_NAMES and _is_given(text, start, letters):
+            length = 2
+        if length:
+            yield Finding(start, start + length, "NAME")
+    yield from _apart(text)
+
+
+def _apart(text: str) -> Iterator[Finding]:
+    """A surname that stands alone: before a given name, or before a title."""
+    for match in _ALONE.finditer(text):
+        if match["title"]:
+            yield Finding(match.start(1), match.end(1), "NAME")
+        elif match["given"] in GIVEN:
+            yield Finding(match.start(1), match.end("given"), "NAME")
+
+
+def _is_given(text: str, start: int, letters: str) -> bool:
+    """A given name alone: before a title, or called and spoken of as a friend is (민준아, 민준이가, 지우야)."""
+    if _HONORIFIC.match(text, start + 2) and (len(letters) > 2 or text[start + 2 : start + 3] == " "):
+        return True
+    is_closed = (ord(letters[1]) - 0xAC00) % 28 > 0
+    return letters[:2] not in GIVEN_WORDS and bool((_CLOSED_FRIEND if is_closed else _OPEN_FRIEND).match(text, start + 2))
 
 
 def _name_at(text: str, letters: str, start: int, numbers: Numbers) -> int:

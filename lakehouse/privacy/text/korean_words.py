@@ -27,4 +27,5 @@ NOUN_ENDINGS = frozenset("인자권제관학용별동병복명")
 """Syllables that end many nouns of three: a given name that is not known may not end in them."""
 
 GIVEN = words("korean_given")
+GIVEN_WORDS = words("korean_given_words")
 NOT_NAMES = words("korean_not_names")

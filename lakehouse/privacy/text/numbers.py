@@ -30,6 +30,7 @@ _PHONES = re.compile(
     rf"|0[127]\d{{2,3}} \d{{3}} ?\d{{3,4}}"  # Great Britain
     rf")(?![\d-])"
 )
+_LANDLINE = re.compile(r"(?<![\d-])0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70)\d{7,8}(?![\d-])")
 _ACCOUNT = re.compile(r"(?<![\d-])(?:\d{2,6}(?:[- ]\d{2,8}){1,4}|\d{10,14})(?![\d-])")
 _SPOKEN = re.compile(r"[공영]\s?일\s?[공영][\s-]{0,2}[공영일이삼사오육륙칠팔구]{3,4}[\s-]{0,2}[공영일이삼사오육륙칠팔구]{4}")
 
@@ -108,6 +109,11 @@ def _phone(text: str, match: re.Match) -> str | None:
     return "PHONE" if count == 10 and (match[0].count("-") != 1 or _PHONE_BEFORE.search(_before(text, match))) else None
 
 
+def _landline(text: str, match: re.Match) -> str | None:
+    """In one piece it may be any number."""
+    return "PHONE" if _PHONE_BEFORE.search(_before(text, match)) else None
+
+
 def _account(text: str, match: re.Match) -> str | None:
     is_named = 10 <= len(_plain(match)) <= 16 and (_ACCOUNT_BEFORE.search(_before(text, match)) or _BANK_AFTER.match(text, match.end()))
     return "ACCOUNT" if is_named else None
@@ -120,4 +126,5 @@ _JUDGES = (
     (_BUSINESS, _business),
     (_ACCOUNT, _account),
     (_PHONES, _phone),
+    (_LANDLINE, _landline),
 )
