@@ -26,6 +26,7 @@ BENCHES = (
     "cdc_freshness",
     "online_features",
     "psychometrics",
+    "text",
 )
 
 

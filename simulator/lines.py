@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import writings
 from simulator.calendar import texts
 from simulator.city import SKILLS, City
 from simulator.slices import Slice
@@ -50,8 +51,6 @@ _AGENTS = (
 )
 CURRENCY = "KRW"
 _ESSAY_SHARE = 0.04
-_REVIEWS = ("설명이 아주 쉬워요.", "Great pace, clear examples.", "조금 어려웠지만 도움이 됐어요.", "The last part was too fast.")
-_PROMPTS = ("Explain the passive voice with two examples.", "이 문제를 어떻게 풀어야 하나요?", "Summarise my essay in one sentence.", "무엇이 틀렸는지 알려 주세요.")  # fmt: skip
 
 
 @dataclass
@@ -111,7 +110,7 @@ class _Writer:
         web, times = self.part.web, self.part.times(self.part.web)
         rows = zip(hex_ids(self.rng, len(times)), web.visit.tolist(), texts(times), web.type.tolist(), web.user.tolist(), web.page.tolist(), np.where(np.isin(web.type, NAMES_CONTENT), content_numbers(web), web.thing).tolist(), web.amount.tolist(), campaigns(web).tolist())  # fmt: skip
         lines = [
-            self._outer("web.behaviour.events", WEB_TYPES[kind], event_id, visit, when, f"{self.seen[visit]}{_did(kind, page, thing, amount)}{_led(campaign)}{self.extra[visit]}", user != NOBODY)
+            self._outer("web.behaviour.events", WEB_TYPES[kind], event_id, visit, when, f"{self.seen[visit]}{_did(kind, page, thing, amount)}{self._review(kind, visit, amount)}{_led(campaign)}{self.extra[visit]}", user != NOBODY)
             for event_id, visit, when, kind, user, page, thing, amount, campaign in rows
         ]  # fmt: skip
         return lines, times, web.visit
@@ -138,7 +137,7 @@ class _Writer:
             self._outer(
                 "exam.events", "response_given", event_id, v, when,
                 f'{heads[sitting]},"item_id":"{exams.item_id(item)}","response_index":{index},"skill":"{SKILLS[skill]}",'
-                f'"is_correct":{"true" if right else "false"},"response_time_ms":{took}{self._essay(v) if essay else ""}',
+                f'"is_correct":{"true" if right else "false"},"response_time_ms":{took}{self._essay(v, took) if essay else ""}',
             )
             for event_id, v, when, sitting, item, index, skill, right, took, essay in rows
         ]  # fmt: skip
@@ -174,13 +173,13 @@ class _Writer:
         return lines, times, logins.visit
 
     def ai(self):
-        ai = self.part.ai
+        ai, names = self.part.ai, self.city.identities
         times, lines = self.part.times(ai), []
         rows = zip(hex_ids(self.rng, len(times)), ai.visit.tolist(), texts(times), ai.model.tolist(), ai.feature.tolist(), ai.is_failed.tolist(), ai.failure.tolist(), ai.input_tokens.tolist(), ai.output_tokens.tolist(), ai.cost_micro.tolist(), ai.latency_ms.tolist())  # fmt: skip
         for event_id, visit, when, model, feature, is_failed, failure, sent, written, cost, latency in rows:
             rest = (
                 f'"session_id":"{self.session[visit]}","ai_request_id":"ai-{event_id[:20]}","model_name":"{AI_MODELS[model]}",'
-                f'"ai_feature":"{AI_FEATURES[feature]}","latency_ms":{latency},"prompt_text":"{self._prompt(visit, sent)}"'
+                f'"ai_feature":"{AI_FEATURES[feature]}","latency_ms":{latency},"prompt_text":"{writings.prompt(names, self.users[visit], sent)}"'
             )
             if is_failed:
                 rest += f',"failure_reason":"{AI_FAILURES[failure]}"'
@@ -190,15 +189,11 @@ class _Writer:
             lines.append(self._outer("ai.usage.events", "ai_request_completed", event_id, visit, when, rest))
         return lines, times, ai.visit
 
-    def _essay(self, visit: int) -> str:
-        """What students write into free answers: themselves, sometimes."""
-        return f',"answer_text":"My name is {self.city.identities.full_name(self.users[visit])}. I think the second text is right."'
+    def _essay(self, visit: int, number: int) -> str:
+        return f',"answer_text":"{writings.answer(self.city.identities, self.users[visit], number)}"'
 
-    def _prompt(self, visit: int, tokens: int) -> str:
-        text = _PROMPTS[tokens % len(_PROMPTS)]
-        if tokens % 20 == 7:
-            text += f" 제 번호는 {self.city.identities.phone(self.users[visit])}입니다."
-        return text
+    def _review(self, kind: int, visit: int, number: int) -> str:
+        return f',"review_text":"{writings.review(self.city.identities, self.users[visit], number)}"' if kind == REVIEW else ""
 
 
 def _did(kind: int, page: int, thing: int, amount: int) -> str:
@@ -217,7 +212,7 @@ def _did(kind: int, page: int, thing: int, amount: int) -> str:
     if kind == RATING:
         return f'{path},"content_id":"content-{thing}","rating_score":{1 + amount % 5}'
     if kind == REVIEW:
-        return f'{path},"content_id":"content-{thing}","review_text":"{_REVIEWS[amount % len(_REVIEWS)]}"'
+        return f'{path},"content_id":"content-{thing}"'
     if kind in (CART, PURCHASE):
         cart = f',"product_id":"product-{thing % 80}","quantity":{1 + amount % 3}'
         paid = f',"price_amount":"{price(amount)}","price_currency":"{CURRENCY}"' if kind == PURCHASE else ""

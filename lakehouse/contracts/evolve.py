@@ -87,7 +87,8 @@ def _event_type_breaches(contract: str, old: dict, new: dict) -> list[Breach]:
 
 
 def _field_breaches(old: dict, new: dict, is_output: bool) -> list[str]:
-    found = [f"{k} changed from {old.get(k)!r} to {new.get(k)!r}" for k in ("type", "treatment", "becomes") if old.get(k) != new.get(k)]
+    fixed = ("type",) if _is_first_seen(old, new) else ("type", "treatment", "becomes")
+    found = [f"{k} changed from {old.get(k)!r} to {new.get(k)!r}" for k in fixed if old.get(k) != new.get(k)]
     if is_output:
         if old.get("required") and not new.get("required"):
             found.append("was never null and now may be")
@@ -105,6 +106,11 @@ def _field_breaches(old: dict, new: dict, is_output: bool) -> list[str]:
                 f"has a narrower {limit}: {old.get(limit)} was {'unbounded' if limit not in old else 'the limit'}, now {new[limit]}"
             )
     return found
+
+
+def _is_first_seen(old: dict, new: dict) -> bool:
+    """A field that was dropped and is now treated: its column is new in clean, and null before, like a new field's."""
+    return old["treatment"] == "drop" and new["treatment"] not in ("drop", "keep") and not new.get("required")
 
 
 def _major(version: str) -> str:

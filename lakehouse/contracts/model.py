@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 KEPT_BY_DEFAULT = frozenset({"public", "internal"})
 CLASSIFICATIONS = ("public", "internal", "identifier", "personal", "sensitive")
-TREATMENTS = ("keep", "drop", "pseudonymise", "truncate_ip", "year_only")
+TREATMENTS = ("keep", "drop", "pseudonymise", "truncate_ip", "year_only", "redact")
 MAX_TEXT = 256
 RAW_RETENTION_DAYS = 30
 """How long raw is kept where a contract does not say less (rawRetentionDays): face, voice and motion are gone after 7 days."""

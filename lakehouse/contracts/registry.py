@@ -235,6 +235,8 @@ def _vocabulary(path: Path) -> dict[str, Field]:
     for word in words.values():
         if word.becomes and word.becomes not in words:
             raise ContractError(f"vocabulary.yaml: {word.name} becomes {word.becomes!r}, which is not described")
+        if word.becomes:
+            _refuse_looser(word, words[word.becomes])
     return words
 
 
@@ -249,9 +251,22 @@ def _checked(field: Field) -> Field:
         raise ContractError(f"{field.name}: unknown treatment {field.treatment!r}", hint=f"use one of {', '.join(TREATMENTS)}")
     if field.treatment == "keep" and field.classification not in KEPT_BY_DEFAULT:
         raise ContractError(f"{field.name}: {field.classification} data may not be kept as it is", hint="give it a treatment")
-    if (field.treatment in ("pseudonymise", "truncate_ip", "year_only")) != (field.becomes is not None):
-        raise ContractError(f"{field.name}: `becomes` goes with pseudonymise, truncate_ip and year_only, and only with them")
+    if (field.treatment not in ("keep", "drop")) != (field.becomes is not None):
+        raise ContractError(f"{field.name}: `becomes` goes with every treatment but keep and drop, and only with them")
+    if field.treatment == "redact" and field.type != "text":
+        raise ContractError(f"{field.name}: only text can be redacted", hint="drop it")
+    if field.classification == "sensitive" and field.treatment not in ("drop", "redact"):
+        raise ContractError(f"{field.name}: free text goes on redacted or not at all", hint="treatment: redact, and `becomes`")
     return field
+
+
+def _refuse_looser(word: Field, becomes: Field) -> None:
+    """What is redacted stays sensitive: rules find much of what is personal in a text, and not all of it."""
+    if word.treatment == "redact" and (becomes.type, becomes.classification, becomes.treatment) != ("text", "sensitive", "drop"):
+        raise ContractError(
+            f"vocabulary.yaml: {becomes.name}: a redacted text is a text, sensitive, and nothing else may be made of it",
+            hint="classification: sensitive, and no treatment of its own",
+        )
 
 
 def _yaml(path: Path) -> dict:

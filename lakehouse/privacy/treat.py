@@ -4,12 +4,13 @@
               ─ pseudonymise ───▶ the vault's pseudonym
               ─ truncate_ip ────▶ the network
               ─ year_only ──────▶ the year
+              ─ redact ─────────▶ the text, with what is personal in it replaced by its kind (privacy/text)
 
 Every treatment works on a whole Arrow column, once a distinct value, and answers in the terms of the field that the
 value `becomes`. What cannot be treated becomes null: a value that is not understood never goes on as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.types import TYPES
+from lakehouse.privacy.text.column import redacted_column
 
 _IPV4_KEPT = 24
 _IPV6_KEPT = 48
@@ -65,14 +67,19 @@ def _network4(four: IPv4Address) -> str:
     return f"{IPv4Address(int(four) >> 32 - _IPV4_KEPT << 32 - _IPV4_KEPT)}/{_IPV4_KEPT}"
 
 
-def _how(field: Field, pids: Mapping[str, str]):
-    return {"pseudonymise": pids.get, "truncate_ip": network_of, "year_only": lambda day: day.year}[field.treatment]
+def _how(field: Field, pids: Mapping[str, str]) -> Callable[[pa.Array], Iterable]:
+    if field.treatment == "redact":
+        return redacted_column
+    one = {"pseudonymise": pids.get, "truncate_ip": network_of, "year_only": lambda day: day.year}[field.treatment]
+    return lambda values: map(one, values.to_pylist())
 
 
-def _each_distinct(column: pa.ChunkedArray, becomes: Field, how) -> pa.ChunkedArray:
-    """`how` on each distinct value. The answer is a plain column: a dictionary would carry values that no row has."""
+def _each_distinct(column: pa.ChunkedArray, becomes: Field, how: Callable[[pa.Array], Iterable]) -> pa.ChunkedArray:
+    """`how` on the distinct values. The answer is a plain column: a dictionary would carry values that no row has."""
     encoded = pa.concat_arrays([*column.chunks, pa.array([], column.type)]).dictionary_encode()
-    answers = pa.array(_within(becomes, map(how, encoded.dictionary.to_pylist())), TYPES[becomes.type].arrow)
+    answers = how(encoded.dictionary)
+    if not isinstance(answers, pa.Array):
+        answers = pa.array(_within(becomes, answers), TYPES[becomes.type].arrow)
     return pa.chunked_array([answers.take(encoded.indices)])
 
 

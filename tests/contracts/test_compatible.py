@@ -40,6 +40,12 @@ def test_what_is_committed_breaks_nobody(root) -> None:
         ),
         ("vocabulary.yaml", "score: {type: float", "score: {type: integer", "score type changed from 'float' to 'integer'"),
         ("vocabulary.yaml", "[desktop, phone,", "[desktop,", "device_type no longer takes phone"),
+        (
+            "vocabulary.yaml",
+            "treatment: redact, becomes: redacted_answer_text, ",
+            "",
+            "answer_text treatment changed from 'redact' to 'drop'",
+        ),
     ],
 )
 def test_a_breaking_change_is_seen(root, edited, path, old, new, breach) -> None:
@@ -53,10 +59,17 @@ def test_a_breaking_change_is_seen(root, edited, path, old, new, breach) -> None
         ("vocabulary.yaml", "[desktop, phone,", "[desktop, phone, watch,"),
         ("vocabulary.yaml", 'min: 0, max: 100, description: "Score', 'min: 0, max: 1000, description: "Score'),
         (EVENTS, "version: 1.0.0", "version: 2.0.0"),
+        # What was dropped is redacted from now on: one column more.
+        (
+            "vocabulary.yaml",
+            'max_length: 32768, description: "What was asked',
+            'max_length: 32768, treatment: redact, becomes: redacted_answer_text, description: "What was asked',
+        ),
     ],
 )
 def test_a_compatible_change_passes(root, edited, path, old, new) -> None:
-    assert found(root, edited(path, old, new)) == []
+    folder = edited(path, old, new)
+    assert found(root, folder) == found(root, folder, "ai.usage.events") == []
 
 
 def test_generate_refuses_a_breach_and_says_which_consumer_breaks(root, edited) -> None:

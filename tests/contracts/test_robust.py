@@ -44,8 +44,13 @@ def test_names_of_a_contract_stand_for_something(contract) -> None:
 
 @pytest.mark.parametrize("contract", registry().ingested, ids=lambda c: c.id)
 def test_nothing_that_names_a_person_reaches_clean(contract) -> None:
+    """Free text does, redacted: sensitive still, and under another name."""
+    redacted = {f.becomes for f in contract.fields if f.treatment == "redact"}
     for column in clean_fields(contract, registry().vocabulary):
-        assert column.classification in KEPT_BY_DEFAULT, f"{contract.id}.{column.name} is {column.classification}"
+        assert column.name in redacted or column.classification in KEPT_BY_DEFAULT, (
+            f"{contract.id}.{column.name} is {column.classification}"
+        )
+        assert (column.name in redacted) == (column.classification == "sensitive")
 
 
 @pytest.mark.parametrize("field", registry().vocabulary.values(), ids=lambda f: f.name)
@@ -78,6 +83,22 @@ def test_every_word_is_used() -> None:
             "may not be kept",
         ),
         ("vocabulary.yaml", "email: {type: text", "email: {type: txt", "unknown type 'txt'"),
+        # Free text goes on redacted or not at all, and what it becomes is as sensitive.
+        ("vocabulary.yaml", "treatment: redact, becomes: redacted_answer_text, ", "treatment: keep, ", "may not be kept"),
+        ("vocabulary.yaml", "redact, becomes: redacted_answer_text, ", "redact, ", "`becomes` goes with"),
+        (
+            "vocabulary.yaml",
+            "redact, becomes: redacted_answer_text, ",
+            "pseudonymise, becomes: redacted_answer_text, ",
+            "redacted or not at all",
+        ),
+        (
+            "vocabulary.yaml",
+            "redacted_answer_text: {type: text, classification: sensitive",
+            "redacted_answer_text: {type: text, classification: internal",
+            "a redacted text is a text, sensitive",
+        ),
+        ("vocabulary.yaml", "year_only, becomes: birth_year", "redact, becomes: birth_year", "only text can be redacted"),
         ("exams/events.odcs.yaml", "physicalType: stream", "physicalType: river", "is no layer"),
         (
             "exams/events.odcs.yaml",

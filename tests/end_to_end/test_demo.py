@@ -25,6 +25,7 @@ from lakehouse.contracts import registry
 from lakehouse.places import Home
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_tables
+from simulator.city import City
 
 pytestmark = [pytest.mark.slow(360), pytest.mark.timeout(1500)]  # a day, and every DAG after it, on a busy machine
 
@@ -84,6 +85,19 @@ def test_every_record_left_by_exactly_one_door(played_day) -> None:
     assert min(refined["duplicates"], sum(summary["dead_letters"].values()), sum(sent["rejected"].values())) > 0, (
         "nothing went wrong on this day"
     )
+
+
+def test_free_text_can_be_read_in_staging_and_names_nobody(played_day) -> None:
+    with duckdb.connect(str(Home(played_day.home).warehouse), read_only=True) as warehouse:
+        answers, reviews = (
+            [text for (text,) in warehouse.execute(f"select {column} from staging.{model} where {column} is not null").fetchall()]
+            for model, column in (("stg_exam_events", "redacted_answer_text"), ("stg_behaviour_events", "redacted_review_text"))
+        )
+    assert min(len(answers), len(reviews)) > 5
+    assert any("[NAME]" in text for text in answers + reviews) and any("." in text and "[" not in text for text in answers + reviews)
+    city = City(seed=11, scale=0.05)
+    names = {city.identities.full_name(n) for n in range(len(city.people.zone))}
+    assert not [text for text in answers + reviews if any(name in text for name in names)]
 
 
 def test_every_stage_was_run_and_timed(played_day) -> None:

@@ -25,15 +25,23 @@ NOW = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 PEOPLE = 40
 ADDRESS, NETWORK = "203.0.113.{}", b"203.0.113.0/24"
 KEPT = b"kept-word-that-clean-must-have"
+REDACTED = KEPT + b", write to [EMAIL]"
 
 
 def secret(contract: Contract, field: Field, person: int) -> str:
     """A value of somebody's, unlike any other; of a form that the contract allows."""
     if field.treatment == "truncate_ip":
         return ADDRESS.format(100 + person)
+    if field.treatment == "redact":
+        return f"{KEPT.decode()}, write to secret-{contract.table}-{field.name}-{person:03d}@example.com"
     if field.type == "date":
         return f"1987-03-{1 + person % 28:02d}"
     return f"secret-{contract.table}-{field.name}-{person:03d}"
+
+
+def hidden(contract: Contract, field: Field, person: int) -> str:
+    """What of a secret must not be seen again."""
+    return secret(contract, field, person).split()[-1]
 
 
 def is_secret(field: Field) -> bool:
@@ -86,7 +94,7 @@ def _send(door: Door) -> list[bytes]:
     for contract in registry().ingested:
         lines = []
         for person in range(PEOPLE):
-            secrets |= {secret(contract, f, person).encode() for f in contract.fields if is_secret(f)}
+            secrets |= {hidden(contract, f, person).encode() for f in contract.fields if is_secret(f)}
             secrets.add(f"secret-{contract.table}-nickname-{person:03d}".encode())
             for number, payload in enumerate(payloads(contract, person)):
                 event = {"event_id": f"{contract.table}-{person}-{number}", "contract": contract.id, "org_id": 7, "payload": payload}
@@ -129,6 +137,9 @@ def test_what_clean_may_hold_is_found_there(lake) -> None:
     assert hits
     hits, _ = scan(home / "lake" / "auth" / "clean", [NETWORK])
     assert hits
+    for domain in ("exams", "source", "web"):
+        hits, _ = scan(home / "lake" / domain / "clean", [REDACTED])
+        assert hits, domain
 
 
 def test_the_scanner_sees_what_only_a_dictionary_page_holds(tmp_path) -> None:

@@ -88,6 +88,18 @@ def test_a_column_that_older_files_lack_is_no_failure(gate, tables, clean, day):
     assert [r for r in results if r.check_status == "failed"] == []
 
 
+def test_a_text_that_was_dropped_when_its_row_was_refined_is_no_failure(gate, tables, clean, day):
+    """A review requires its text, but clean has had it, redacted, only since."""
+    contract = registry().get("web.behaviour.events")
+    rows = clean_rows(contract, day)
+    assert "redacted_review_text" in rows[0]
+    for row in rows:
+        row |= {"event_type": "review", "user_pid": "p", "content_id": "c", "redacted_review_text": None}
+    tables.append(place(contract.domain, contract.table), clean_table(contract, rows), "b", {})
+    results, _ = gate.judge(clean(contract), day, NOON)
+    assert {r.check_name for r in results if r.check_status == "failed"} == set()
+
+
 def test_a_table_that_nothing_was_refined_into_yet_is_empty_and_passes(gate, clean, day):
     results, measured = gate.judge(clean(registry().get("exam.events")), day, NOON)
     assert measured.rows == 0

@@ -107,7 +107,8 @@
         contract_version,
         event_type,
         device_type,
-        skill
+        skill,
+        redacted_answer_text
 {%- elif table == 'motion_events' -%}
         ---------- ids
         event_id,
@@ -238,6 +239,7 @@
         event_type,
         device_type,
         page_path,
+        redacted_review_text,
         price_currency
 {%- elif table == 'ai_requests' -%}
         ---------- ids
@@ -545,7 +547,8 @@
         ---------- texts
         contract_version,
         op,
-        unchanged_fields
+        unchanged_fields,
+        redacted_answer_text
 {%- elif table == 'students' -%}
         ---------- ids
         event_id,
@@ -700,12 +703,12 @@
   'ai_usage_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'ai_request_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'event_type', 'model_name', 'ai_feature', 'failure_reason'],
   'login_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'device_type', 'auth_method', 'failure_reason', 'ip_network'],
   'video_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'content_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'contract_version', 'event_type', 'device_type', 'language_code', 'content_type', 'video_visibility', 'removal_reason'],
-  'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'clock_skew_ms', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill'],
+  'exam_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'attempt_id', 'exam_id', 'item_id', 'received_at', 'occurred_at', 'started_at', 'occurred_on', 'is_correct', 'clock_skew_ms', 'response_index', 'response_time_ms', 'score', 'theta', 'standard_error', 'item_count', 'time_spent_ms', 'contract_version', 'event_type', 'device_type', 'skill', 'redacted_answer_text'],
   'motion_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'movement_id', 'media_id', 'wrong_movement_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'similarity_score', 'contract_version', 'event_type', 'device_type', 'model_name', 'failure_reason'],
   'voice_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'expected_text_id', 'media_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'accuracy_score', 'prosody_score', 'contract_version', 'event_type', 'device_type', 'language_code', 'model_name', 'failure_reason'],
   'consent_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'consent_purpose', 'policy_version', 'consent_source'],
   'erasure_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'request_id', 'requester_pid', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'requester_role', 'request_channel'],
-  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'campaign_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'price_currency'],
+  'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'campaign_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'redacted_review_text', 'price_currency'],
   'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
   'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],
   'classes': ['event_id', 'event_key', 'zone_id', 'org_id', 'class_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
@@ -717,7 +720,7 @@
   'organizations': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'org_name', 'org_type', 'country_code'],
   'parent_student_links': ['event_id', 'event_key', 'zone_id', 'org_id', 'link_id', 'user_pid', 'student_user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
   'payments': ['event_id', 'event_key', 'zone_id', 'org_id', 'payment_id', 'user_pid', 'product_id', 'received_at', 'changed_at', 'created_at', 'paid_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'price_amount', 'contract_version', 'op', 'unchanged_fields', 'price_currency', 'payment_status'],
-  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields'],
+  'responses': ['event_id', 'event_key', 'zone_id', 'org_id', 'response_id', 'attempt_id', 'item_id', 'user_pid', 'received_at', 'changed_at', 'responded_at', 'changed_on', 'is_correct', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'response_index', 'response_time_ms', 'contract_version', 'op', 'unchanged_fields', 'redacted_answer_text'],
   'students': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'class_id', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields'],
   'table_floors': ['event_id', 'event_key', 'zone_id', 'org_id', 'received_at', 'changed_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'table_name', 'floor_reason'],
   'teachers': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'received_at', 'changed_at', 'joined_on', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'contract_version', 'op', 'unchanged_fields', 'skill'],
