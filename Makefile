@@ -34,6 +34,9 @@ $(READY): requirements.lock pyproject.toml $(UV)
 demo: $(READY) ## the whole day for real: collect, land, refine, model, serve, and truth against mart (SCALE=1 is about 100,000 events)
 	$(RUN)/lakehouse demo --scale $(SCALE)
 
+privacy-proof: $(READY) ## forget people for real: erase some while traffic runs, try every way back, scan every byte, verify the receipts
+	LAKEHOUSE_HOME=$${LAKEHOUSE_HOME:-var}/privacy-proof $(RUN)/lakehouse privacy-proof
+
 # Three workers on two cores: much of it is waiting for programs to start.
 test: $(READY) ## every check and test, in their short form
 	$(RUN)/ruff check .

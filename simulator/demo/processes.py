@@ -30,6 +30,7 @@ class Day:
     console: Console
     as_of: str  # the simulated city's last day, which the quality gate judges as if it were yesterday
     seconds: dict[str, float] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)  # what else is in the environment of its programs
 
     @property
     def logs(self) -> Path:
@@ -37,7 +38,7 @@ class Day:
 
     @property
     def environment(self) -> dict[str, str]:
-        return child_environment(LAKEHOUSE_HOME=str(self.home), LAKEHOUSE_AS_OF=self.as_of)
+        return child_environment(LAKEHOUSE_HOME=str(self.home), LAKEHOUSE_AS_OF=self.as_of, **self.more)
 
     def done(self, stage: str, seconds: float, note: str = "") -> None:
         self.seconds[stage] = seconds
@@ -84,9 +85,9 @@ def run(day: Day, *arguments: str, stage: str = "", shows_progress: bool = False
 
 
 class Background:
-    """A server of the demo's, ended when the block is left. `ready` is the JSON that it wrote once it was."""
+    """A server of the demo's, ended when the block is left. What it says once it is ready, unless it `tells` nothing, is JSON."""
 
-    def __init__(self, day: Day, name: str, *command: str) -> None:
+    def __init__(self, day: Day, name: str, *command: str, tells: bool = True) -> None:
         self.day, self.name = day, name
         self.log = day.logs / f"{name}.log"
         self._ready_file = day.logs / f"{name}.ready.json"
@@ -94,7 +95,7 @@ class Background:
         self._began = time.time()
         with self.log.open("w") as file:
             self._process = subprocess.Popen(
-                [*command, "--ready-file", str(self._ready_file)],
+                [*command, *(("--ready-file", str(self._ready_file)) if tells else ())],
                 env=day.environment,
                 cwd=PROJECT,
                 stdout=file,
