@@ -54,7 +54,12 @@ def tried(day: Day, traffic: Traffic, erased: Sequence[str], kept: Path) -> Iter
 
 
 def _run(day: Day, *words: str) -> None:
-    run(day, *words, stage=" ".join(word for word in words[:2] if "/" not in word), may_fail=IntegrityGapError.exit_code if words[0] == "cdc" else 0)
+    run(
+        day,
+        *words,
+        stage=" ".join(word for word in words[:2] if "/" not in word),
+        may_fail=IntegrityGapError.exit_code if words[0] == "cdc" else 0,
+    )
 
 
 def _backfill(day: Day, erased: Sequence[str]) -> None:

@@ -8,15 +8,16 @@ its free blocks, and so the tables are copied into a new one.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import duckdb
 import pyarrow as pa
 
-from lakehouse.contracts import registry
+from lakehouse.contracts import Contract, registry
 from lakehouse.model import builds
 from lakehouse.model.build import build, opened
-from lakehouse.model.clocks import clocks
+from lakehouse.model.clocks import FILED, clocks
 from lakehouse.model.publish import publish
 from lakehouse.optimize.warehouse import optimize_warehouse
 from lakehouse.places import CLEAN_SCHEMA, Home
@@ -49,6 +50,8 @@ class Warehouse(Place):
             for contract, columns in tables_naming_people(contracts).values():
                 rows = warehouse.execute(f"select distinct dt from {CLEAN_SCHEMA}.{contract.table} where {_named(columns)}")
                 changed[contract.table] = {day for (day,) in rows.fetchall()}
+            for table, key, _ in FILED.values():
+                changed[table] |= _others_days(warehouse, table, key, tables_naming_people(contracts))
             if any(changed.values()):
                 builds.plan(warehouse, past.versions, clocks(warehouse, contracts, changed))
 
@@ -94,6 +97,13 @@ class Warehouse(Place):
         manifest = Home(self.settings.home).dbt_target / "manifest.json"
         nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
         return sorted(n["name"] for n in nodes if n["config"].get("incremental_strategy") == "delete+insert")
+
+
+def _others_days(warehouse: duckdb.DuckDBPyConnection, table: str, key: str, naming: Mapping[str, tuple[Contract, dict]]) -> set[date]:
+    """Days of whatever else came under a key that these people used: with their events gone, it may begin on another day."""
+    columns = next(columns for contract, columns in naming.values() if contract.table == table)
+    used = f"select {key} from {CLEAN_SCHEMA}.{table} where {_named(columns)}"
+    return {day for (day,) in warehouse.execute(f"select distinct dt from {CLEAN_SCHEMA}.{table} where {key} in ({used})").fetchall()}
 
 
 def _register(warehouse: duckdb.DuckDBPyConnection, people: Sequence[Whom], more: set[str] = frozenset()) -> None:
