@@ -4,8 +4,6 @@ letters.py ─▶ list (one line a letter) | count (one line a reason) | show (o
 """
 
 import json
-import os
-import pwd
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
@@ -141,7 +139,7 @@ def show(
     if meaning := CODES.get(letter["error_code"]):
         told |= {"means": meaning.says, "sender_should": meaning.sender_should}
     if reveal:
-        _audit(at.files, letter, reason)  # before the seal is opened: no look without a record
+        _audit(letter, reason)  # before the seal is opened: no look without a record
         inside = letters.opened(at, letter)
         told["payload"] = None if inside is None else _printable(inside)
         told["is_forgotten"] = inside is None
@@ -172,15 +170,25 @@ def _told(letter: dict) -> dict:
     return {name: value for name, value in letter.items() if name not in ("path", "row")}
 
 
-def _audit(files, letter: dict, reason: str | None) -> None:
-    """Who looked at what, when and why: on the log, and durably in the lake."""
-    from lakehouse import places
+def _audit(letter: dict, reason: str | None) -> None:
+    """Who looked at what, when and why: in the audit log, and on the log."""
+    from lakehouse.privacy.audit import os_user
+    from lakehouse.privacy.chain import ActorKind, Outcome
+    from lakehouse.storage.open import open_audit
 
-    now, who = datetime.now(UTC), pwd.getpwuid(os.getuid()).pw_name
-    record = {"action": "dead_letter_revealed", "dead_letter_id": letter["dead_letter_id"], "contract": letter["contract"]}
-    record |= {"at": now.isoformat(), "by": who, "reason": reason}
-    files.put(places.audit_record(f"{now:%Y%m%dT%H%M%S.%f}-{os.urandom(4).hex()}"), json.dumps(record).encode())
-    log.warning("dead_letter_revealed", dead_letter_id=letter["dead_letter_id"], contract=letter["contract"], by=who)
+    audit = open_audit(settings())
+    who, told = os_user(), {"dead_letter_id": letter["dead_letter_id"]}
+    audit.append(
+        "deadletter.revealed",
+        actor=who,
+        actor_kind=ActorKind.OS_USER,
+        dataset=letter["contract"],
+        purpose=reason,
+        outcome=Outcome.ALLOWED,
+        details=told,
+    )
+    audit.close()
+    log.warning("dead_letter_revealed", contract=letter["contract"], by=who, **told)
 
 
 def _printable(data: bytes) -> str:

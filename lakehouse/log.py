@@ -60,8 +60,8 @@ class Log:
                 "level": logging.getLevelName(level).lower(),
                 "from": self._name,
             }
-            line["event"] = _safe("event", event)
-            line |= {key: _described(value) if isinstance(value, BaseException) else _safe(key, value) for key, value in values.items()}
+            line["event"] = safe("event", event)
+            line |= {key: _described(value) if isinstance(value, BaseException) else safe(key, value) for key, value in values.items()}
             self._logger.log(level, json.dumps(line, default=_plain, ensure_ascii=False))
 
 
@@ -75,14 +75,14 @@ def refused_count() -> int:
     return _refused
 
 
-def _safe(key: str, value: object) -> object:
-    """`value`, or what stands for it. Raises BadInputError in strict mode."""
+def safe(key: str, value: object) -> object:
+    """`value`, or what stands for it: the audit log asks the same. Raises BadInputError in strict mode."""
     if key in _refused_keys():
         return _refuse(f"the vocabulary calls {key!r} personal")
     if isinstance(value, dict):
-        return {k: _safe(str(k), v) for k, v in value.items()}
+        return {k: safe(str(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_safe(key, v) for v in value]
+        return [safe(key, v) for v in value]
     if value is None or isinstance(value, bool | int | float):
         return value
     if kind := _looks_like(str(value)):
@@ -128,7 +128,7 @@ def _described(error: BaseException) -> dict[str, object]:
     if frames:
         described["at"] = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
     if isinstance(error, LakehouseError):
-        described |= {"message": _safe("message", str(error)), "hint": _safe("hint", error.hint)}
+        described |= {"message": safe("message", str(error)), "hint": safe("hint", error.hint)}
     return described
 
 

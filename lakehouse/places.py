@@ -3,6 +3,7 @@
     <home>/bus                                    segment log of the local profile
     <home>/vault                                  keys and pseudonyms of the local profile
     <home>/access                                 who may come in: digests of the keys of callers
+    <home>/audit                                  the audit log of the local profile: who did what, in a chain of hashes
     <home>/cdc                                    how far the source database is captured: ledger and offsets
     <home>/lake/<domain>/raw/<table>/dt=…/        sealed Parquet; _commits/<batch>.json names a batch's files
     <home>/lake/<domain>/raw/<table>/_waiting/    a name a batch that is not refined yet: what there is to do, at a glance
@@ -14,7 +15,6 @@
     <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
-    <home>/lake/platform/audit/                   a line a look at somebody's data
     <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
     <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
@@ -137,10 +137,6 @@ def rebuilt_table(name: str, domain: str, table: str) -> str:
     return f"rebuilt/{name}/{clean_table(domain, table)}"
 
 
-def audit_record(name: str) -> str:
-    return f"platform/audit/{name}.json"
-
-
 def pipeline_runs_dir() -> str:
     return "platform/pipeline_runs"
 
@@ -191,6 +187,11 @@ class Home:
     def access(self) -> Path:
         """API keys of callers, as digests."""
         return self.root / "access"
+
+    @property
+    def audit(self) -> Path:
+        """Who looked at what and who decided what."""
+        return self.root / "audit"
 
     @property
     def lake(self) -> Path:

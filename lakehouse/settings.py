@@ -191,6 +191,7 @@ class Settings(BaseSettings):
     gcp_bucket: str | None = Field(None, description="gcp profile: the bucket of the lake.")
     gcp_kms_key: str | None = Field(None, description="gcp profile: full name of the Cloud KMS key that wraps data keys.")
     vault_url: SecretStr | None = Field(None, description="gcp profile: SQLAlchemy URL of the vault's PostgreSQL.")
+    audit_url: SecretStr | None = Field(None, description="gcp profile: SQLAlchemy URL of the audit log's PostgreSQL.")
     pubsub_emulator_jar: Path | None = Field(
         None, description="Tests: the Pub/Sub emulator's jar, where it is not in a Cloud SDK's usual folder."
     )

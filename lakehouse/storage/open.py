@@ -1,13 +1,14 @@
 """Settings → storage: the one place where the profile is chosen. Nobody else asks which it is.
 
-LAKEHOUSE_PROFILE=local ─▶ local.py, delta.py, a vault in SQLite
-LAKEHOUSE_PROFILE=gcp   ─▶ gcp.py, delta.py on gs://, a vault in PostgreSQL under Cloud KMS
+LAKEHOUSE_PROFILE=local ─▶ local.py, delta.py, a vault and an audit log in SQLite
+LAKEHOUSE_PROFILE=gcp   ─▶ gcp.py, delta.py on gs://, a vault in PostgreSQL under Cloud KMS, an audit log in PostgreSQL
 """
 
 from pathlib import Path
 
 from lakehouse.errors import SettingsError
 from lakehouse.places import Home
+from lakehouse.privacy.audit import Audit
 from lakehouse.privacy.vault import KeyFile, SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.journal import Journal
@@ -71,6 +72,14 @@ def open_vault(settings: Settings) -> Vault:
         return SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
     home = Home(settings.home)
     return SqlVault(sqlite_engine(home.vault / "vault.sqlite"), KeyFile(home.vault / "master.key"))
+
+
+def open_audit(settings: Settings) -> Audit:
+    if settings.profile == "gcp":
+        import sqlalchemy
+
+        return Audit(sqlalchemy.create_engine(_needed(settings, "audit_url").get_secret_value(), pool_pre_ping=True))
+    return Audit(sqlite_engine(Home(settings.home).audit / "audit.sqlite"))
 
 
 def open_warehouse(settings: Settings) -> Path:

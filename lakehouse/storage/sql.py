@@ -1,4 +1,4 @@
-"""Small databases of our own through SQLAlchemy: the vault's, the keys' of callers, the ledger of changes.
+"""Small databases of our own through SQLAlchemy: the vault's, the audit log's, the keys' of callers, the ledger of changes.
 
 sqlite_engine ─▶ one file on the laptop ─┐
 create_engine ─▶ PostgreSQL              ┴─▶ create_tables

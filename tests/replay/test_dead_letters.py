@@ -86,17 +86,17 @@ def test_a_letter_keeps_its_id_and_shows_its_envelope(letters: Lake) -> None:
 
 def test_what_is_inside_is_shown_on_request_only_and_leaves_a_record(letters: Lake) -> None:
     [letter] = listed("--code", "wrong_type")
-    audit = settings().home / "lake" / "platform" / "audit"
-    assert "event_type" not in lakehouse("deadletters", "show", letter["dead_letter_id"]) and not audit.exists()
+    assert "event_type" not in lakehouse("deadletters", "show", letter["dead_letter_id"]) and not lakehouse("audit", "list", "--json")
     told = json.loads(lakehouse("deadletters", "show", letter["dead_letter_id"], "--reveal", "--reason", "ticket 812", "--json"))
     assert json.loads(told["payload"])["user_id"] == 17
-    [record] = [json.loads(path.read_text()) for path in audit.iterdir()]
-    assert (record["action"], record["dead_letter_id"], record["reason"]) == (
-        "dead_letter_revealed",
-        letter["dead_letter_id"],
+    [record] = [json.loads(line) for line in lakehouse("audit", "list", "--json").splitlines()]
+    assert (record["action"], record["dataset"], record["purpose"], record["outcome"]) == (
+        "deadletter.revealed",
+        LOGIN,
         "ticket 812",
+        "allowed",
     )
-    assert "17" not in json.dumps({k: v for k, v in record.items() if k not in ("at", "dead_letter_id")})
+    assert record["details"] == {"dead_letter_id": letter["dead_letter_id"]} and record["actor_kind"] == "os_user"
 
 
 def test_a_message_that_is_no_envelope_is_shown_too_and_cannot_command_the_terminal(lake: Lake) -> None:

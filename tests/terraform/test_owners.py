@@ -77,7 +77,7 @@ def test_raw_goes_when_its_contract_says_and_clean_never(tables) -> None:
             f"{clean_table(*at)}/_delta_log/0.json",
             f"source/current/{at[1]}/0.parquet",
         ]
-        never += [refined_marker(*at, "x"), waiting_batch(*at, "x"), "features/x/x.parquet", "platform/audit/x.json"]
+        never += [refined_marker(*at, "x"), waiting_batch(*at, "x"), "features/x/x.parquet", "platform/in_hand/x.json"]
         assert [name for name in never if _goes_after(tables, name)] == []
         if contract.is_ingested:
             assert _goes_after(tables, raw_file(*at, day, "x")) == {contract.raw_retention_days}

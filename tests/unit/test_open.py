@@ -22,9 +22,10 @@ def test_the_local_profile_keeps_everything_under_home(tmp_path):
     spool.publish("exam.events", [b"y"])
     files.put("a", b"z")
     storage.open_vault(settings).subjects(["kim"])
+    assert storage.open_audit(settings).verify().count == 0
     bus.close()
     spool.close()
-    assert {p.name for p in tmp_path.iterdir()} == {"bus", "spool", "lake", "vault"}
+    assert {p.name for p in tmp_path.iterdir()} == {"bus", "spool", "lake", "vault", "audit"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ def test_the_local_profile_keeps_everything_under_home(tmp_path):
         (storage.open_files, "LAKEHOUSE_GCP_PROJECT"),
         (storage.open_tables, "LAKEHOUSE_GCP_BUCKET"),
         (storage.open_vault, "LAKEHOUSE_VAULT_URL"),
+        (storage.open_audit, "LAKEHOUSE_AUDIT_URL"),
     ],
 )
 def test_the_gcp_profile_names_the_setting_that_is_missing(tmp_path, opening, variable):
