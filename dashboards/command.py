@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dashboards.publishing.levels import Level
 from lakehouse.errors import BadInputError, ContractError, SettingsError, UnavailableError, require
+from lakehouse.privacy.access import Level
 
 if TYPE_CHECKING:
     import psycopg

@@ -15,6 +15,7 @@
     <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
+    <home>/lake/platform/privacy/hidden.parquet   pseudonyms that no reading path may show any more
     <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
     <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
@@ -135,6 +136,11 @@ def redriving_in_hand(contract_id: str) -> str:
 
 def rebuilt_table(name: str, domain: str, table: str) -> str:
     return f"rebuilt/{name}/{clean_table(domain, table)}"
+
+
+def hidden_people() -> str:
+    """Parquet, one column `pid`: whose rows no reading path shows, from the first stage of an erasure on."""
+    return "platform/privacy/hidden.parquet"
 
 
 def pipeline_runs_dir() -> str:

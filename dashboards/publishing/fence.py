@@ -16,8 +16,8 @@ import secrets
 import psycopg
 from psycopg import sql
 
-from dashboards.publishing.levels import LEAST_PEOPLE, Access, Holding, Level
 from lakehouse.errors import BadInputError
+from lakehouse.privacy.access import LEAST_PEOPLE, Access, Holding, Level
 
 OWNER = "megacity_bi_owner"
 ROLES = {level: f"megacity_{level.lower()}" for level in Level}
@@ -122,10 +122,11 @@ def enclose(connection: psycopg.Connection, schema: str, table: str, what: Acces
     name = sql.Identifier(schema, table)
     connection.execute(sql.SQL("alter table {} enable row level security").format(name))
     connection.execute(sql.SQL("alter table {} force row level security").format(name))
-    for level, columns in what.columns.items():
+    for level in what.sights:
+        columns = what.plain(level)
         role = sql.Identifier(ROLES[level])
         # a grant of every column is not one of the table, and Metabase lists tables that one may select from
-        is_whole = columns == what.columns[Level.L4]
+        is_whole = columns == what.plain(Level.L4)
         listed = sql.SQL("") if is_whole else sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
         connection.execute(sql.SQL("grant select {} on {} to {}").format(listed, name, role))
         connection.execute(

@@ -16,10 +16,10 @@ import psycopg
 from psycopg import sql
 
 from dashboards.publishing import fence
-from dashboards.publishing.levels import Access, access
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import BadInputError, CorruptError
+from lakehouse.privacy.access import Access, access
 
 SCHEMA, _NEXT, _LAST = "curated", "curated_next", "curated_last"
 _TYPES = {
@@ -103,7 +103,7 @@ def _fill(warehouse: duckdb.DuckDBPyConnection, connection: psycopg.Connection, 
         _describe(connection, contract, name)
         fence.enclose(connection, _NEXT, contract.table, seen)
     connection.execute(sql.SQL("analyze {}").format(name))
-    levels = ", ".join(sorted(seen.columns))
+    levels = ", ".join(sorted(seen.sights))
     return Published(contract.table, kept, (time.perf_counter() - began) * 1_000, seen.holding.value, levels)
 
 
