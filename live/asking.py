@@ -37,8 +37,16 @@ def is_of_a_person(contract: Contract) -> bool:
     return contract.live.partition == (contract.subject,)
 
 
-def asked(contracts: Registry, caller: Caller, view: str, keys: Mapping[str, Any], pid_of: Callable[[str], str | None]) -> Asked:
+def asked(
+    contracts: Registry,
+    caller: Caller,
+    view: str,
+    keys: Mapping[str, Any],
+    pid_of: Callable[[str], str | None],
+    hidden: Callable[[], frozenset[str]] = frozenset,
+) -> Asked:
     """`view` with or without `live.` before it. `pid_of`: account → pseudonym; None where the person is forgotten.
+    `hidden`: the pseudonyms that nobody is shown now.
 
     Raises BadInputError, DeniedError.
     """
@@ -48,7 +56,7 @@ def asked(contracts: Registry, caller: Caller, view: str, keys: Mapping[str, Any
         known = ", ".join(c.table for c in contracts.layer("live"))
         raise BadInputError("there is no such view", hint=f"ask for one of {known}")
     if is_of_a_person(contract):
-        return _of_the_person(caller, contract, keys, pid_of)
+        return _of_the_person(caller, contract, keys, pid_of, hidden)
     if caller.user_id is not None:
         raise DeniedError("this token is for one person's own figures", hint="ask for a view of a person", is_known=True)
     values = tuple(_value(contracts, contract, name, keys) for name in contract.live.partition)
@@ -57,18 +65,26 @@ def asked(contracts: Registry, caller: Caller, view: str, keys: Mapping[str, Any
         raise BadInputError("keys that this view does not have", hint=f"it has {', '.join(contract.live.partition)}")
     named = dict(zip(contract.live.partition, values))
     _require_tenant(caller, named["zone_id"], named["org_id"])
-    return Asked(contract, values)
+    if contract.subject is None:
+        return Asked(contract, values)
+    return Asked(contract, values, lambda row: row[contract.subject] not in hidden())
 
 
-def _of_the_person(caller: Caller, contract: Contract, keys: Mapping[str, Any], pid_of: Callable[[str], str | None]) -> Asked:
+def _of_the_person(
+    caller: Caller,
+    contract: Contract,
+    keys: Mapping[str, Any],
+    pid_of: Callable[[str], str | None],
+    hidden: Callable[[], frozenset[str]],
+) -> Asked:
     if caller.user_id is None:
         raise DeniedError("this view shows a person to that person only", hint="use the person's own token", is_known=True)
     if keys:
         raise BadInputError("this view takes no keys", hint="leave them out: the token says who the person is")
     pid = pid_of(caller.user_id)
-    if pid is None:
+    if pid is None or pid in hidden():
         raise DeniedError("nothing is known of this person", hint="the person was erased", is_known=True)
-    return Asked(contract, (pid,), lambda row: _may_see(caller, row["zone_id"], row["org_id"]))
+    return Asked(contract, (pid,), lambda row: pid not in hidden() and _may_see(caller, row["zone_id"], row["org_id"]))
 
 
 def _may_see(caller: Caller, zone_id: str, org_id: int | None) -> bool:

@@ -53,13 +53,14 @@ def publish(
     connection: psycopg.Connection,
     contracts: Registry,
     told: Callable[[Published], None] = lambda table: None,
+    hidden: frozenset[str] = frozenset(),
 ) -> list[Published]:
-    """`connection`: in autocommit, the owner's or an administrator's. Raises BadInputError, CorruptError."""
+    """`connection`: in autocommit, the owner's or an administrator's. `hidden`: whose rows nobody is shown. Raises BadInputError, CorruptError."""
     wanted = sorted(contracts.layer("curated"), key=lambda contract: contract.table)
     there = {name for (name,) in warehouse.execute("select table_name from duckdb_tables() where schema_name = 'curated'").fetchall()}
     if missing := [contract.table for contract in wanted if contract.table not in there]:
         raise BadInputError(f"the warehouse has no {', '.join(missing)}", hint="run `lakehouse model` first")
-    fence.ensure(connection)
+    fence.hide(connection, hidden)  # before a row that names them is there
     connection.execute("select pg_advisory_lock(%s)", (_ONE_AT_A_TIME,))
     try:
         done = []

@@ -77,8 +77,8 @@ class Access:
 
 def access(contract: Contract, contracts: Registry) -> Access:
     fields = columns_of(contract, contracts)
-    names = {f.name for f in fields}
-    persons = tuple(f.name for f in fields if f.name in pseudonyms(contracts))
+    names, naming = {f.name for f in fields}, pseudonyms(contracts)
+    persons = tuple(f.name for f in fields if f.name in naming)
     counted = None if persons else _least(names)
     sights = {level: {f.name: _sight(f, level, f.name in persons) for f in fields} for level in (Level.L2, Level.L3, Level.L4)}
     if counted:

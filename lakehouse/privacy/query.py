@@ -10,8 +10,10 @@ be complete. What it costs is a copy of the rows that they may see, of the table
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -21,12 +23,11 @@ from lakehouse.access.open import access_secret
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.project import duckdb_columns
 from lakehouse.contracts.registry import Registry
-from lakehouse.errors import BadInputError, DeniedError
+from lakehouse.errors import BadInputError
 from lakehouse.privacy.access import READABLE, access, columns_of, zone_of_lake
-from lakehouse.privacy.chain import Outcome
 from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.reading import Looks
-from lakehouse.privacy.roles import READS, Reader
+from lakehouse.privacy.roles import Reader
 from lakehouse.privacy.views import HIDDEN, salt_of, seen
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables, open_warehouse
@@ -50,12 +51,27 @@ def ask(settings: Settings, contracts: Registry, looks: Looks, sql: str, most_ro
     with duckdb.connect() as db:
         named = _tables(db, sql, contracts)
         for contract in named:
-            _require(looks, contract, contracts)
+            looks.require("table.read", contract, contracts)
         looks.at("table.read", [c.id for c in named], sql_sha256=hashlib.sha256(sql.encode()).hexdigest())
         fill(db, settings, contracts, looks.reader, named)
+        _let_go(db)
         for lock in _LOCKS:
             db.execute(f"set {lock}")
         return _run(db, sql, most_rows)
+
+
+@contextmanager
+def shown(
+    settings: Settings, contracts: Registry, looks: Looks, action: str, wanted: Iterable[Contract]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database of views, as this reader sees these datasets: for SQL of our own, which is no reader's, and copies nothing."""
+    wanted = list(wanted)
+    for contract in wanted:
+        looks.require(action, contract, contracts)
+    looks.at(action, [c.id for c in wanted])
+    with duckdb.connect() as db:
+        fill(db, settings, contracts, looks.reader, wanted, kind="view")
+        yield db
 
 
 def readable(contracts: Registry, reader: Reader) -> list[Contract]:
@@ -64,32 +80,41 @@ def readable(contracts: Registry, reader: Reader) -> list[Contract]:
     return [c for c in found if reader.may_read(c, access(c, contracts))]
 
 
-def fill(db: duckdb.DuckDBPyConnection, settings: Settings, contracts: Registry, reader: Reader, wanted: Iterable[Contract]) -> None:
-    """Copy what the reader may see of these into `db`, and let go of where it came from."""
+def fill(
+    db: duckdb.DuckDBPyConnection, settings: Settings, contracts: Registry, reader: Reader, wanted: Iterable[Contract], kind: str = "table"
+) -> None:
+    """Bring what the reader may see of these into `db`, as tables or as views of where it is."""
     salt = salt_of(access_secret(settings), reader)
     people = pa.table({"pid": pa.array(sorted(hidden_people(open_files(settings))), pa.string())})
-    db.register(HIDDEN, people)
+    db.register("people", people)
+    db.execute(f"create temp table {HIDDEN} as select * from people")
+    db.unregister("people")
     db.execute("set TimeZone = 'UTC'")
     for schema in _SCHEMAS:
         db.execute(f"create schema if not exists {schema}")
     sources = {c: _source(c, contracts, settings) for c in wanted}
     if any(source.startswith(f"{_WAREHOUSE}.") for source in sources.values()):
-        path = open_warehouse(settings)
-        if not path.exists():
-            raise BadInputError(
-                f"there is no warehouse in {path.parent.parent.absolute()}", hint="run `lakehouse model` or `make demo` first"
-            )
-        patiently(lambda: db.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {_WAREHOUSE} (read_only)"), path)
+        _attach(db, open_warehouse(settings))
     for contract, source in sources.items():
         what = seen(columns_of(contract, contracts), access(contract, contracts), reader, source, salt)
         try:
-            db.execute(f"create table {zone_of_lake(contract)}.{contract.table} as {what}")
+            db.execute(f"create {kind} {zone_of_lake(contract)}.{contract.table} as {what}")
         except duckdb.CatalogException as error:
             raise BadInputError(f"the warehouse has no {contract.id}", hint="run `lakehouse model` first") from error
-    db.unregister(HIDDEN)
-    if _WAREHOUSE in {name for (name,) in db.execute("select database_name from duckdb_databases()").fetchall()}:
-        db.execute(f"detach {_WAREHOUSE}")
     db.execute(f"set search_path = '{','.join(_SCHEMAS)}'")
+
+
+def _attach(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    if not path.exists():
+        raise BadInputError(f"there is no warehouse in {path.parent.parent.absolute()}", hint="run `lakehouse model` or `make demo` first")
+    quoted = str(path).replace("'", "''")
+    patiently(lambda: db.execute(f"attach '{quoted}' as {_WAREHOUSE} (read_only)"), path)
+
+
+def _let_go(db: duckdb.DuckDBPyConnection) -> None:
+    """Of where the rows came from, and of who is hidden."""
+    db.execute(f"drop table {HIDDEN}")
+    db.execute(f"detach database if exists {_WAREHOUSE}")
 
 
 def _source(contract: Contract, contracts: Registry, settings: Settings) -> str:
@@ -137,17 +162,6 @@ def _named(node: object) -> Iterable[tuple[str, str]]:
     if isinstance(node, list):
         for each in node:
             yield from _named(each)
-
-
-def _require(looks: Looks, contract: Contract, contracts: Registry) -> None:
-    reader = looks.reader
-    if not reader.may_read(contract, access(contract, contracts)):
-        looks.at("table.read", [contract.id], Outcome.DENIED)
-        raise DeniedError(
-            f"{contract.id} is not for {reader.role} at {reader.level} for {reader.purpose}",
-            hint=f"{reader.purpose} reads {', '.join(READS[reader.purpose])}: `lakehouse query --tables` lists what you may",
-            is_known=True,
-        )
 
 
 def _run(db: duckdb.DuckDBPyConnection, sql: str, most_rows: int) -> Answer:

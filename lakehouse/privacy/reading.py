@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from lakehouse.access.caller import Caller, Role, Scope
 from lakehouse.access.open import open_gate
+from lakehouse.contracts.model import Contract
+from lakehouse.contracts.registry import Registry
 from lakehouse.errors import DeniedError
-from lakehouse.privacy.access import Level
+from lakehouse.privacy.access import Access, Level, access
 from lakehouse.privacy.audit import Audit, os_user
 from lakehouse.privacy.chain import ActorKind, Outcome
-from lakehouse.privacy.roles import GRANTS, Purpose, Reader
+from lakehouse.privacy.roles import GRANTS, READS, Purpose, Reader
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_audit, open_vault
 
@@ -52,6 +54,18 @@ class Looks:
             outcome=outcome,
             details=said | ({"datasets": sorted(datasets)} if len(datasets) > 1 else {}) | details,
         )
+
+    def require(self, action: str, contract: Contract, contracts: Registry) -> Access:
+        """Raises DeniedError, recorded, where nothing of it is this reader's."""
+        reader, what = self.reader, access(contract, contracts)
+        if not reader.may_read(contract, what):
+            self.at(action, [contract.id], Outcome.DENIED)
+            raise DeniedError(
+                f"{contract.id} is not for {reader.role} at {reader.level} for {reader.purpose}",
+                hint=f"{reader.purpose} reads {', '.join(READS[reader.purpose])}: `lakehouse query --tables` lists what you may",
+                is_known=True,
+            )
+        return what
 
 
 @contextmanager

@@ -8,6 +8,7 @@ Whoever runs it sees the salt of the reader's tokens in it: it is for our own co
 import hmac
 
 from lakehouse.contracts.model import Field
+from lakehouse.contracts.types import TYPES
 from lakehouse.privacy.access import Access, Sight
 from lakehouse.privacy.roles import Reader, text
 
@@ -35,7 +36,7 @@ def _column(field: Field, sight: Sight, salt: str) -> str:
         case Sight.TOKEN:
             return f"left(sha256({text(salt)} || {name}), {_TOKEN_CHARS}) as {name}"
         case Sight.YEAR:
-            return f"date_trunc('year', {name}) as {name}"
+            return f"date_trunc('year', {name})::{TYPES[field.type].duckdb} as {name}"
         case Sight.REDACT:
             return f"case when {name} is not null then '{REDACTED}' end as {name}"
     return name
