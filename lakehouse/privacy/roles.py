@@ -67,7 +67,7 @@ READS = {
     Purpose.PRIVACY: ("clean", "curated", "features", "monitoring", "live"),
 }
 # Purposes that ask about one row after another, across tables and colleagues, and need no way from one person to the next.
-_BY_TOKEN = (Purpose.ANALYTICS, Purpose.OPERATIONS)
+BY_TOKEN = (Purpose.ANALYTICS, Purpose.OPERATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Reader:
     def sights(self, access: Access) -> dict[str, Sight]:
         """Column → what they get in its place; columns that are not there are not theirs."""
         return {
-            name: Sight.SHOW if sight is Sight.TOKEN and self.purpose not in _BY_TOKEN else sight
+            name: Sight.SHOW if sight is Sight.TOKEN and self.purpose not in BY_TOKEN else sight
             for name, sight in access.sights[self.level].items()
         }
 

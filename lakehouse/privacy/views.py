@@ -14,7 +14,7 @@ from lakehouse.privacy.roles import Reader, text
 
 HIDDEN = "hidden_people"
 REDACTED = "[redacted]"
-_TOKEN_CHARS = 32
+TOKEN_CHARS = 32
 
 
 def salt_of(secret: bytes, reader: Reader) -> str:
@@ -34,7 +34,7 @@ def _column(field: Field, sight: Sight, salt: str) -> str:
     name = f'"{field.name}"'
     match sight:
         case Sight.TOKEN:
-            return f"left(sha256({text(salt)} || {name}), {_TOKEN_CHARS}) as {name}"
+            return f"left(sha256({text(salt)} || {name}), {TOKEN_CHARS}) as {name}"
         case Sight.YEAR:
             return f"date_trunc('year', {name})::{TYPES[field.type].duckdb} as {name}"
         case Sight.REDACT:

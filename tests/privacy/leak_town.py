@@ -50,7 +50,7 @@ class Town:
     layers: dict[str, str]
 
 
-def build(home: Path, contracts: Path) -> Town:
+def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
     shutil.copytree(contracts, home / "contracts")
     file = home / "contracts" / "curated" / "dim_user.odcs.yaml"
     text = file.read_text(encoding="utf-8")
@@ -65,6 +65,8 @@ def build(home: Path, contracts: Path) -> Town:
     warehouse.parent.mkdir(parents=True)
     with duckdb.connect(str(warehouse)) as db:
         for contract in known.layer(*_READABLE):
+            if contract.is_clean and not with_clean:
+                continue
             fields = columns_of(contract, known)
             made = [_row(contract, fields, number) for number in range(len(PEOPLE))]
             rows[contract.table], layers[contract.table] = made, "clean" if contract.is_clean else contract.layer
