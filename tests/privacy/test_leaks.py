@@ -19,6 +19,8 @@ from tests.privacy import leak_oracle, leak_town
 from tests.privacy.leak_oracle import Token, Who
 from tests.privacy.leak_town import PEOPLE, Town
 
+pytestmark = pytest.mark.slow(20)
+
 KZONE, BOTH, SEVEN, THREE = frozenset({"kzone"}), frozenset({"kzone", "univprep"}), frozenset({7}), frozenset({3})
 READERS = [
     Who("analyst", "L2", "analytics"),

@@ -18,6 +18,8 @@ from tests.privacy import leak_oracle, leak_town
 from tests.privacy.leak_oracle import Who
 from tests.privacy.leak_town import PEOPLE, Town
 
+pytestmark = pytest.mark.slow(10)
+
 BOTH, KZONE, SEVEN = frozenset({"kzone", "univprep"}), frozenset({"kzone"}), frozenset({7})
 LOGINS = {
     "leak_website": Who("public", "L1", "support"),

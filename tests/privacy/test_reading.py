@@ -70,6 +70,7 @@ def test_a_token_says_who_reads_and_options_narrow_it(home: Path, issuer: Issuer
         ({"orgs": [7]}, {"orgs": frozenset({8})}),
         ({"orgs": [7]}, {"zones": frozenset({"kzone"}), "orgs": frozenset({7, 8})}),
         ({}, {"level": Level.L3}),
+        ({"region": "asia-northeast3"}, {"level": Level.L3}),
         ({}, {"purpose": Purpose.AI_TRAINING}),
         ({}, {"person": "a" * 32}),
         ({"role": "teacher"}, {}),
