@@ -14,6 +14,9 @@ from lakehouse.access.caller import Caller, Scope
 from lakehouse.contracts.model import MAX_TEXT, Contract
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import BadInputError, DeniedError
+from lakehouse.privacy.access import Level
+from lakehouse.privacy.reading import kind_of
+from lakehouse.privacy.roles import GRANTS, READS, Reader
 from live.board import Row
 
 PREFIX = "live."
@@ -51,6 +54,7 @@ def asked(
     Raises BadInputError, DeniedError.
     """
     caller.require(Scope.LIVE_READ)
+    _require_role(caller)
     contract = contracts.find(view if view.startswith(PREFIX) else PREFIX + view)
     if contract is None or contract.layer != "live":
         known = ", ".join(c.table for c in contracts.layer("live"))
@@ -68,6 +72,19 @@ def asked(
     if contract.subject is None:
         return Asked(contract, values)
     return Asked(contract, values, lambda row: row[contract.subject] not in hidden())
+
+
+def _require_role(caller: Caller) -> None:
+    """A key without a role is a service's, bound by its zones and tenants alone. Raises DeniedError."""
+    if caller.role is None:
+        return
+    purposes = [p for p in GRANTS[caller.role].purposes if "live" in READS[p]]
+    if not purposes:
+        raise DeniedError(
+            f"{caller.role} reads no live figures", hint="ask with a role that does: docs/how_to/give_access.md", is_known=True
+        )
+    # It must be bound as its role asks; whose rows these are is said below.
+    Reader(caller.key_id, kind_of(caller), caller.role, purposes[0], Level.L2, caller.zones, caller.orgs, caller.user_id)
 
 
 def _of_the_person(

@@ -45,7 +45,7 @@ class Looks:
             actor=caller.key_id,
             actor_kind=kind_of(caller),
             dataset=view,
-            purpose="own_data" if caller.user_id is not None else "live",
+            purpose="own_data" if caller.user_id is not None else None,
             outcome=outcome,
             details={"tenant": list(tenant)},
         )

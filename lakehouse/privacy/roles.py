@@ -63,7 +63,7 @@ READS = {
     Purpose.SUPPORT: ("curated", "live"),
     Purpose.TUTORING: ("features", "live"),
     Purpose.AI_TRAINING: ("clean", "curated", "features"),
-    Purpose.OPERATIONS: ("clean", "curated", "features", "monitoring", "live"),
+    Purpose.OPERATIONS: ("clean", "curated", "features", "monitoring"),
     Purpose.PRIVACY: ("clean", "curated", "features", "monitoring", "live"),
 }
 # Purposes that ask about one row after another, across tables and colleagues, and need no way from one person to the next.

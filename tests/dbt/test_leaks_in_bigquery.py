@@ -31,6 +31,15 @@ def test_a_reader_sees_what_the_oracle_says_and_nothing_else(town: Town) -> None
         engine.add(f"megacity.{contract.layer}.{contract.table}", columns, town.rows[contract.table])
     made = views(json.loads(access_json(town.contracts)), "megacity")
     personal, timeless = leak_oracle.classes(town.settings.contracts), leak_oracle.timeless(town.settings.contracts)
+    answered: dict[str, list[dict]] = {}
+
+    def answer(sql: str) -> list[dict]:
+        """What two readers ask alike but for their salt is asked once."""
+        alike = re.sub("'[0-9a-f]{64}'", "'salt'", sql)
+        if alike not in answered:
+            answered[alike] = engine.answer(sql)
+        return answered[alike]
+
     for name, said in READERS.items():
         who = Who(name, said["level"], said["purpose"], *(frozenset(said[k]) if k in said else None for k in ("zones", "orgs")))
         tokens: dict[str, str] = {}
@@ -38,9 +47,9 @@ def test_a_reader_sees_what_the_oracle_says_and_nothing_else(town: Town) -> None
             expected = leak_oracle.visible(who, town.layers[table], rows, leak_town.HIDDEN, personal, table in timeless)
             if not expected:
                 if f"{name}.{table}" in made:
-                    assert expected is not None and engine.answer(made[f"{name}.{table}"]) == [], f"{name}.{table}"
+                    assert expected is not None and answer(made[f"{name}.{table}"]) == [], f"{name}.{table}"
                 continue
-            _same(engine.answer(made[f"{name}.{table}"]), expected, tokens, f"{name}.{table}")
+            _same(answer(made[f"{name}.{table}"]), expected, tokens, f"{name}.{table}")
         assert len(set(tokens.values())) == len(tokens) and bool(tokens) == (said["purpose"] == "analytics" and said["level"] == "L2")
 
 

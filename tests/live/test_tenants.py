@@ -16,12 +16,13 @@ import pytest
 from pyarrow import parquet
 
 from lakehouse import places
-from lakehouse.access.caller import Caller, Scope
+from lakehouse.access.caller import Caller, Role, Scope
 from lakehouse.contracts import registry
 from lakehouse.errors import DeniedError
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_audit, open_files, open_vault
 from live.app import Live
+from live.asking import asked
 from live.looks import Looks
 from tests.live import town as t
 from tests.live.processes import Subscriber, serving
@@ -201,3 +202,25 @@ def test_whoever_is_hidden_is_gone_within_seconds_and_every_look_is_recorded(ser
     told = {(r.actor, r.dataset, r.outcome) for r in records}
     assert told == {("k1", "live.exam_sittings", "allowed"), ("t1", "live.person_attempts", "denied")}
     assert len(records) == 2 and kim not in repr(records)
+
+
+@pytest.mark.parametrize(
+    ("role", "bound", "is_let_in"),
+    [
+        (None, {}, True),
+        (Role.TEACHER, {"orgs": frozenset({1})}, True),
+        (Role.TEACHER, {}, False),
+        (Role.ZONE_ADMIN, {"zones": frozenset({"univprep"})}, True),
+        (Role.ZONE_ADMIN, {}, False),
+        (Role.ANALYST, {}, False),
+        (Role.DATA_ENGINEER, {}, False),
+        (Role.STUDENT, {}, False),
+    ],
+)
+def test_a_role_must_have_a_purpose_for_live_figures(role: Role | None, bound: dict, is_let_in: bool) -> None:
+    caller, keys = Caller("k", READ, role=role, **bound), {"zone_id": "univprep", "org_id": 1}
+    if is_let_in:
+        assert asked(registry(), caller, "exam_minutes", keys, lambda user: None).values == ("univprep", 1)
+        return
+    with pytest.raises(DeniedError):
+        asked(registry(), caller, "exam_minutes", keys, lambda user: None)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from feature_repo import permitted
 from lakehouse.access.caller import RateLimit, Role, Scope
 from lakehouse.access.keys import Key, KeyStore
 from lakehouse.access.open import open_keys
+from lakehouse.contracts import registry
 from lakehouse.errors import DeniedError
 from lakehouse.privacy.access import Level
 from lakehouse.privacy.chain import ActorKind
-from lakehouse.privacy.reading import Wanted, reading
+from lakehouse.privacy.reading import Looks, Wanted, reading
 from lakehouse.privacy.roles import GRANTS, Purpose, Reader
 from lakehouse.settings import Settings, settings
 from lakehouse.storage.open import open_audit, open_vault
@@ -126,6 +128,30 @@ def test_a_key_has_a_role_and_older_stores_get_the_column(home: Path, issuer: Is
     assert [k.role for k in again.all()] == [None] and again.find(again.create(key), now).role is Role.ML_ENGINEER
     with pytest.raises(DeniedError):
         as_read(closed(home, issuer, shown))  # what has no role any more reads nothing
+
+
+def test_features_are_for_readers_of_every_zone_or_of_one_person(home: Path) -> None:
+    views = registry().layer("features")
+    users = ["a" * 32, "b" * 32]
+    audit = open_audit(Settings(home=home))
+
+    def asked(role: Role, purpose: Purpose, **bound: object) -> list[str]:
+        reader = Reader("one", ActorKind.SERVICE, role, purpose, Level.L2, **bound)
+        return permitted.users(Settings(home=home), Looks(reader, audit), views, users)
+
+    assert asked(Role.ML_ENGINEER, Purpose.TUTORING) == users
+    assert asked(Role.STUDENT, Purpose.OWN_DATA, person="b" * 32) == ["b" * 32]
+    for role, purpose, bound in (
+        (Role.ANALYST, Purpose.ANALYTICS, {}),
+        (Role.ML_ENGINEER, Purpose.TUTORING, {"zones": frozenset({"kzone"})}),
+        (Role.TUTOR, Purpose.TUTORING, {"orgs": frozenset({7})}),
+    ):
+        with pytest.raises(DeniedError):
+            asked(role, purpose, **bound)
+    with pytest.raises(DeniedError):
+        reader = Reader("one", ActorKind.SERVICE, Role.SYS_ADMIN, Purpose.AI_TRAINING, Level.L2, person="b" * 32)
+        permitted.hidden_from(Settings(home=home), Looks(reader, audit), views, 2)
+    assert [r.outcome for r in audit.records()] == ["allowed", "allowed", "denied", "denied", "denied"]
 
 
 def test_every_role_has_a_grant() -> None:
