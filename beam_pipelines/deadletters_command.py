@@ -125,7 +125,7 @@ def show(
 ) -> None:
     """Show one dead letter: its envelope, its reason and what to do. What is inside stays sealed unless --reveal asks for it.
 
-    A letter whose person was erased, or whose day's key has expired, cannot be opened by anybody, and says so.
+    A letter whose person was or is being erased, or whose day's key has expired, is opened to nobody, and says so.
 
     Example: `lakehouse deadletters show 3f0c… --reveal --reason "ticket 812"`
     """
@@ -150,7 +150,7 @@ def show(
         if name not in ("payload", "is_forgotten"):
             typer.echo(f"{name:<18} {_cell(value)}")
     if reveal:
-        forgotten = "forgotten: the key that sealed it is destroyed, because its person was erased or its day has expired"
+        forgotten = "forgotten: its person was or is being erased, or its day has expired and the key that sealed it is destroyed"
         typer.echo(f"\n{told['payload'] if not told['is_forgotten'] else forgotten}")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dashboards.publishing.levels import Level
 from lakehouse.errors import BadInputError, ContractError, SettingsError, UnavailableError, require
+from lakehouse.privacy.access import Level
 
 if TYPE_CHECKING:
     import psycopg
@@ -92,7 +92,9 @@ def publish() -> None:
     from dashboards.publishing.publish import publish as publish_all
     from lakehouse.contracts.registry import registry
     from lakehouse.places import Home
+    from lakehouse.privacy.hidden import hidden_people
     from lakehouse.settings import settings
+    from lakehouse.storage.open import open_files
 
     errors = Console(stderr=True)
 
@@ -100,11 +102,28 @@ def publish() -> None:
         errors.print(f"{one.table:<28} {one.rows:>10,} rows {one.ms:>7.0f} ms", highlight=False)
 
     with asking.opened(Home(settings().home).warehouse) as warehouse, _connected() as connection:
-        done = publish_all(warehouse, connection, registry(), told)
+        done = publish_all(warehouse, connection, registry(), told, hidden_people(open_files(settings())))
     table = Table("table", "rows", "a row is seen by", "levels", title="published")
     for one in done:
         table.add_row(one.table, f"{one.rows:,}", f"its {one.holding}" if one.holding in ("tenant", "zone") else one.holding, one.levels)
     Console().print(table)
+
+
+@app.command()
+def hide() -> None:
+    """Stop showing the people whose erasure has begun, at once and to everybody; `publish` does it, too.
+
+    Reads the pseudonyms that the lake keeps for every reading path, and makes the published marts' list the same.
+    """
+    from dashboards.publishing import fence
+    from lakehouse.privacy.hidden import hidden_people
+    from lakehouse.settings import settings
+    from lakehouse.storage.open import open_files
+
+    people = hidden_people(open_files(settings()))
+    with _connected() as connection:
+        fence.hide(connection, people)
+    typer.echo(f"{len(people):,} people are hidden")
 
 
 @app.command()

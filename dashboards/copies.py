@@ -1,6 +1,7 @@
 """People in the marts that were published into PostgreSQL, for their erasure: published anew from the warehouse.
 
-purge  the same tables, made beside the old ones and put in their place, which are dropped with their files
+close  on the list of those whom no policy shows
+purge  the same tables, made beside the old ones and put in their place, which are dropped with their files ─▶ off the list
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,15 @@ import psycopg
 from psycopg import sql
 
 from dashboards import asking
+from dashboards.publishing import fence
 from dashboards.publishing.publish import SCHEMA, publish
 from lakehouse.contracts import registry
 from lakehouse.places import Home
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
+from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.naming import naming
 from lakehouse.privacy.requests import Whom
+from lakehouse.storage.open import open_files
 
 
 class PublishedMarts(Place):
@@ -24,12 +28,20 @@ class PublishedMarts(Place):
     name = "published marts"
     stage = 60
 
+    def close(self, people: Sequence[Whom]) -> None:
+        if self.settings.bi_url:
+            with self._connected() as connection:
+                fence.hide(connection, hidden_people(open_files(self.settings)))
+
     def purge(self, people: Sequence[Whom], tell: Tell) -> list[Purged]:
         if not self.settings.bi_url:
             return []
         before = {one.place: sum(one.rows.values()) for one in self.left(people)}
         with asking.opened(Home(self.settings.home).warehouse) as warehouse, self._connected() as connection:
-            publish(warehouse, connection, registry(), lambda one: tell(one.table))
+            hidden = hidden_people(open_files(self.settings))
+            publish(warehouse, connection, registry(), lambda one: tell(one.table), hidden)
+            fence.hide(connection, hidden - {one.pid for one in people})
+            connection.execute("vacuum full access.hidden")
         return [Purged(place, "published anew", rows) for place, rows in before.items() if rows]
 
     def left(self, people: Sequence[Whom]) -> list[Left]:
@@ -37,6 +49,9 @@ class PublishedMarts(Place):
             return []
         pids, found = [one.pid for one in people if one.pid], []
         with self._connected() as connection:
+            if connection.execute("select to_regclass('access.hidden')").fetchone()[0]:
+                listed = connection.execute("select pid from access.hidden").fetchall()
+                found.append(Left("published access.hidden", {pid: 1 for (pid,) in listed if pid in pids}, len(listed)))
             there = {name for (name,) in connection.execute("select tablename from pg_tables where schemaname = %s", (SCHEMA,)).fetchall()}
             for contract in registry().layer("curated"):
                 columns = naming(contract.names, registry().vocabulary)

@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
+from lakehouse.access.caller import Role
+from lakehouse.privacy.roles import Purpose
+
 USER = "user_pid"
+
+As = Annotated[Role | None, typer.Option("--as", help="Read as this role: where the gate is open. Elsewhere LAKEHOUSE_DATA_TOKEN says it.")]
 
 app = typer.Typer(help="Read features: online, or as they were known at a moment.", no_args_is_help=True)
 
@@ -45,18 +50,25 @@ def online(
     users: Annotated[list[str], typer.Argument(help="Pseudonyms (user_pid), as dim_user has them.", metavar="USER_PID…")],
     view: Annotated[list[str] | None, typer.Option(help="Only this view; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line an entity, for programs.")] = False,
+    as_: As = None,
+    purpose: Annotated[Purpose, typer.Option(help="What for.")] = Purpose.TUTORING,
 ) -> None:
-    """Print what the online store knows of users, as the tutor would read it.
+    """Print what the online store knows of users, as the tutor would read it: nothing of whoever is being erased.
+
+    One audit record a command, however many users it names.
 
     Example: `lakehouse features online 3f9c… --view engagement_vector`
     """
     import json
 
-    from feature_repo import serving, training
+    from feature_repo import permitted, serving, training
     from feature_repo.store import open_store
+    from lakehouse.privacy.reading import Wanted, reading
     from lakehouse.settings import settings
 
     views = [c for c in training.views_for(sorted(training.all_keys()), view or []) if USER in c.keys]
+    with reading(settings(), "features.read", Wanted(as_, purpose), Role.ML_ENGINEER) as looks:
+        users = permitted.users(settings(), looks, views, users)
     store = open_store(settings())
     serving.require_registered(store, views)
     for contract in views:
@@ -98,17 +110,25 @@ def training(
     output: Annotated[Path, typer.Option(help="Where the frame goes: .parquet or .csv.")],
     timestamp: Annotated[str, typer.Option(help="The column that says when a label was true; without an offset it is UTC.")] = "label_at",
     view: Annotated[list[str] | None, typer.Option(help="Only this view; may be repeated. By default all whose keys the file has.")] = None,
+    as_: As = None,
 ) -> None:
     """Join features to labelled rows as they were known at each label's time: never a value from its future, never a row lost.
 
+    Whoever is being erased has no features any more. One audit record a frame.
+
     Example: `lakehouse features training --entities labels.parquet --output frame.parquet --timestamp label_at`
     """
+    from feature_repo import permitted
     from feature_repo import training as frames
     from feature_repo.store import open_store
+    from lakehouse.privacy.reading import Wanted, reading
     from lakehouse.settings import settings
 
     labelled = frames.read_entities(entities)
-    frame = frames.training_frame(open_store(settings()), labelled, timestamp, view or [])
+    with reading(settings(), "features.trained", Wanted(as_, Purpose.AI_TRAINING), Role.ML_ENGINEER) as looks:
+        views = frames.views_for([name for name in labelled.column_names if name != timestamp], view or [])
+        hidden = permitted.hidden_from(settings(), looks, views, labelled.num_rows)
+    frame = frames.training_frame(open_store(settings()), labelled, timestamp, view or [], hidden)
     frames.write(frame, output)
     added = [name for name in frame.column_names if name not in labelled.column_names]
     unknown = sum(frame[name].null_count == frame.num_rows for name in added)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import parquet
 
 from feature_repo.serving import require_registered
 from lakehouse.contracts import Contract, registry
 from lakehouse.errors import BadInputError, CorruptError
+from lakehouse.privacy.access import pseudonyms
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -58,8 +60,10 @@ def views_for(columns: list[str], only: list[str]) -> list[Contract]:
     return fitting
 
 
-def training_frame(store: "FeatureStore", entities: pa.Table, time_column: str, only: list[str]) -> pa.Table:
-    """`entities` with the columns of every fitting view added; same rows, same order.
+def training_frame(
+    store: "FeatureStore", entities: pa.Table, time_column: str, only: list[str], hidden: frozenset[str] = frozenset()
+) -> pa.Table:
+    """`entities` with the columns of every fitting view added; same rows, same order. Whoever is hidden has no features.
 
     A feature is the newest whose moment is not after the row's `time_column`; null where there is none. Raises
     BadInputError, and CorruptError should a row ever be lost or doubled.
@@ -80,9 +84,18 @@ def training_frame(store: "FeatureStore", entities: pa.Table, time_column: str, 
     answer = joined.sort_by(_ROW).select([_ROW, *features.values()])
     if answer[_ROW].to_pylist() != frame[_ROW].to_pylist():
         raise CorruptError(f"{entities.num_rows:,} rows went into the join and {answer.num_rows:,} came out", hint="report it as a defect")
+    seen = _seen(entities, hidden)
     for name in features.values():
-        entities = entities.append_column(name, answer[name])
+        entities = entities.append_column(name, pc.if_else(seen, answer[name], pa.scalar(None, answer[name].type)))
     return entities
+
+
+def _seen(entities: pa.Table, hidden: frozenset[str]) -> pa.Array:
+    """Which rows name nobody hidden, in any key that is a person's."""
+    seen = pa.array([True] * entities.num_rows)
+    for name in pseudonyms(registry()) & set(entities.column_names):
+        seen = pc.and_(seen, pc.invert(pc.is_in(entities[name], pa.array(sorted(hidden), pa.string()))))
+    return seen
 
 
 def _for_feast(entities: pa.Table, time_column: str) -> pa.Table:

@@ -15,6 +15,7 @@
     <home>/lake/source/current/<table>/           Delta: a row a key of a source table
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
+    <home>/lake/platform/privacy/hidden.parquet   pseudonyms that no reading path may show any more
     <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
     <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others

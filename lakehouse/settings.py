@@ -80,6 +80,14 @@ class Settings(BaseSettings):
     access_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database of API keys; on the local profile SQLite under LAKEHOUSE_HOME where unset."
     )
+    access_secret: SecretStr | None = Field(
+        None,
+        description="What ids of token holders, and each reader's own names for pseudonyms, are made with: the same on every machine. "
+        "On the local profile a key file under LAKEHOUSE_HOME where unset.",
+    )
+    data_token: SecretStr | None = Field(
+        None, description="Key or token that `lakehouse query`, `features` and `report` show where the gate is closed."
+    )
     access_cache_seconds: float = Field(5.0, description="How long a revoked key may still be good at a door that has just seen it.")
     oidc_issuer: str | None = Field(None, description="Issuer of OIDC bearer tokens, as its `iss` claim says it; no tokens where unset.")
     oidc_audience: str | None = Field(None, description="What the `aud` claim of a token must name: this platform. Needed with an issuer.")
@@ -89,6 +97,10 @@ class Settings(BaseSettings):
     oidc_orgs_claim: str = Field("orgs", description="Claim that lists the tenants a token is for; `*` is all, and absent is none.")
     oidc_user_claim: str = Field(
         "user_id", description="Claim that names the one person whose data a token may read, where it is so bound."
+    )
+    oidc_role_claim: str = Field("role", description="Claim that says as what its holder reads data, such as analyst; absent reads none.")
+    oidc_region_claim: str = Field(
+        "region", description="Claim that says where its holder sits; personal columns are read in LAKEHOUSE_GCP_REGION alone."
     )
     oidc_leeway_seconds: float = Field(60.0, description="How far the issuer's clock and ours may differ.")
     oidc_events_per_second: float = Field(100.0, description="Events a second that one token's owner may send.")

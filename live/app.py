@@ -8,7 +8,7 @@ Tokens travel in headers and messages, never in an address: addresses are logged
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -25,10 +25,12 @@ from starlette.websockets import WebSocket
 from lakehouse.access.caller import Caller, Gate, Scope
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import BadInputError, DeniedError, UnavailableError
+from lakehouse.privacy.chain import Outcome
 from lakehouse.settings import Settings
 from lakehouse.storage.protocols import Vault
-from live.asking import asked, views
+from live.asking import PREFIX, Asked, asked, views
 from live.hub import Hub
+from live.looks import Looks
 from live.metrics import ServerMetrics
 from live.reader import Reader, State
 from live.session import SHUTTING_DOWN, Session
@@ -39,13 +41,14 @@ _encode = msgspec.json.Encoder().encode
 class Live:
     """What all connections of one server share."""
 
-    def __init__(self, settings: Settings, contracts: Registry, gate: Gate, vault: Vault, redis_url: str) -> None:
+    def __init__(self, settings: Settings, contracts: Registry, gate: Gate, vault: Vault, looks: Looks, redis_url: str) -> None:
         self.settings = settings
         self.contracts = contracts
         self.gate = gate
         self.metrics = ServerMetrics()
         self.hub = Hub(contracts, Reader(redis_url), settings.live_window_minutes, settings.live_push_ms, self.metrics)
         self.is_open = False
+        self.looks = looks
         self._vault = vault
         self._sessions: dict[Session, Caller] = {}
         self._held: Counter[str] = Counter()
@@ -57,6 +60,18 @@ class Live:
     def pid_of(self, user_id: str) -> str | None:
         found = self._vault.subjects([user_id]).get(user_id)
         return found.pid if found else None
+
+    async def asked(self, caller: Caller, view: str, keys: Mapping[str, Any]) -> Asked:
+        """What may be shown, once it is recorded. Raises DeniedError, recorded as well, BadInputError, UnavailableError."""
+        said = (keys.get("zone_id"), keys.get("org_id")), view if view.startswith(PREFIX) else PREFIX + view
+        known = said[1] if self.contracts.find(said[1]) else "live"
+        try:
+            what = await asyncio.to_thread(asked, self.contracts, caller, view, keys, self.pid_of, lambda: self.looks.hidden)
+        except DeniedError:
+            await self.looks.record(caller, known, (), Outcome.DENIED)
+            raise
+        await self.looks.record(caller, known, said[0], Outcome.ALLOWED)
+        return what
 
     def enter(self, caller: Caller, session: Session) -> bool:
         """False where the caller's key holds as many connections as it may, or the server is closing."""
@@ -82,12 +97,22 @@ class Live:
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        await self.looks.look()
         await self.hub.open()
+        following = asyncio.create_task(self.looks.follow(self._show_anew))
         self.is_open = True
         yield
         self.is_open = False
+        following.cancel()
         await self.hub.close()
         self.gate.close()
+        self.looks.close()
+
+    def _show_anew(self) -> None:
+        """Whoever may have been shown somebody that is hidden now comes back, and gets a snapshot without them."""
+        for session in list(self._sessions):
+            if session.is_of_people:
+                session.end(SHUTTING_DOWN)
 
 
 def create_app(live: Live) -> Starlette:
@@ -139,7 +164,7 @@ async def _listed(live: Live, request: Request) -> Response:
 async def _snapshot(live: Live, request: Request) -> Response:
     caller = await _caller(live, request)
     keys: dict[str, Any] = {name: _number(live, name, text) for name, text in request.query_params.items()}
-    what = await asyncio.to_thread(asked, live.contracts, caller, request.path_params["view"], keys, live.pid_of)
+    what = await live.asked(caller, request.path_params["view"], keys)
     rows = [row for row in await live.hub.snapshot(what.contract, what.values) if what.sees is None or what.sees(row)]
     return _answer(200, {"view": what.contract.id, "as_of": datetime.now(UTC), "state": live.hub.state, "rows": rows})
 
@@ -159,7 +184,7 @@ async def _refusing(work) -> Response:
     except BadInputError as error:
         return _answer(400, {"code": "bad_request", "message": str(error), "hint": error.hint})
     except UnavailableError:
-        return _answer(503, {"code": "away", "message": "it cannot be known now who asks"}, {"retry-after": "5"})
+        return _answer(503, {"code": "away", "message": "it cannot be known now who asks, or not be recorded"}, {"retry-after": "5"})
     except redis.RedisError:
         return _answer(503, {"code": "away", "message": "the figures cannot be reached"}, {"retry-after": "2"})
 

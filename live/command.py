@@ -102,8 +102,9 @@ def serve(
     from lakehouse.access.open import open_gate
     from lakehouse.contracts import registry
     from lakehouse.listening import listen
-    from lakehouse.storage.open import open_vault
+    from lakehouse.storage.open import open_audit, open_files, open_vault
     from live.app import Live
+    from live.looks import Looks
     from live.redis_server import redis_url
     from live.server import BACKLOG, require_encryption
     from live.server import serve as run
@@ -111,7 +112,8 @@ def serve(
     chosen = settings()
     host, port = host or chosen.live_host, chosen.live_port if port is None else port
     require_encryption(chosen)
-    live = Live(chosen, registry(), open_gate(chosen), open_vault(chosen), redis_url(chosen))
+    looks = Looks(open_audit(chosen), open_files(chosen))
+    live = Live(chosen, registry(), open_gate(chosen), open_vault(chosen), looks, redis_url(chosen))
     listening = listen(host, port, BACKLOG)
     with listening, _removed_at_the_end(ready_file):
         run(live, listening, lambda told: _tell(told, ready_file))

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from lakehouse.access.caller import Caller, Scope
 from lakehouse.errors import BadInputError, DeniedError, LakehouseError, UnavailableError
 from lakehouse.log import get_log
-from live.asking import Asked, asked, views
+from live.asking import Asked, views
 from live.board import Delta
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ class Session:
                     log.error("session_failed", error=result)  # the subscriber comes back for a snapshot; figures are in Redis
             self._leave()
             await self._close()
+
+    @property
+    def is_of_people(self) -> bool:
+        """Whether a row that it was sent may name a person."""
+        return any(each.what.contract.subject is not None for each in self._subscriptions.values())
 
     def end(self, code: int) -> None:
         """Close with this code, as soon as may be."""
@@ -196,6 +201,8 @@ class Session:
             self._refuse(name, "denied", error)
         except BadInputError as error:
             self._refuse(name, "bad_request", error)
+        except UnavailableError:
+            self.send("error", id=name, code="away", message="the look cannot be recorded", hint="subscribe again in some seconds")
         except redis.RedisError:
             self.send("error", id=name, code="away", message="the figures cannot be reached", hint="subscribe again in some seconds")
 
@@ -204,7 +211,7 @@ class Session:
             raise BadInputError("there is a subscription of this id", hint="choose another id, or unsubscribe first")
         if len(self._subscriptions) >= self._live.settings.live_subscriptions:
             raise BadInputError("too many subscriptions on one connection", hint="unsubscribe one, or open another connection")
-        what = await asyncio.to_thread(asked, self._live.contracts, self._caller, said.subscribe, said.keys, self._live.pid_of)
+        what = await self._live.asked(self._caller, said.subscribe, said.keys)
         subscription = self._subscriptions[name] = _Subscription(self, name, what)
         self._live.metrics.subscriptions.inc()
         try:

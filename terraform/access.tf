@@ -2,8 +2,8 @@
 #
 #   refine      works in raw, dead letters, clean and current; unwraps the vault's key
 #   connection  reads clean folders, for BigQuery
-#   dbt         reads clean, writes every other dataset ┐
-#   analysts    read curated                            ┴▶ each dataset's own list, in warehouse.tf
+#   dbt         reads clean, writes every other dataset    each dataset's own list, in warehouse.tf
+#   readers     read views made for them, and no table     readers.tf
 
 resource "google_service_account" "refine" {
   account_id   = "lakehouse-refine"
@@ -47,12 +47,4 @@ resource "google_project_iam_member" "dbt_queries" {
   project = var.project
   role    = "roles/bigquery.jobUser"
   member  = google_service_account.dbt.member
-}
-
-resource "google_project_iam_member" "analysts_query" {
-  for_each = var.analysts
-
-  project = var.project
-  role    = "roles/bigquery.jobUser"
-  member  = each.value
 }

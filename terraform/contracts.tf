@@ -15,4 +15,31 @@ locals {
   # Folders of the lake: those that BigQuery reads, and those that refine and the CDC writer work in.
   clean_folders = toset([for table in local.tables : "${dirname(table.path)}/"])
   work_folders  = toset(flatten([for table in local.tables : table.folders]))
+
+  # What each reader is shown: a view a table of what their purpose reads, as far as any row is left.
+  shown = jsondecode(file("${path.module}/generated/access.json"))
+  bound = { for name, reader in var.readers : name => reader.zones == null ? (reader.orgs == null ? "all" : "orgs") : (reader.orgs == null ? "zones" : "zones_orgs") }
+  chosen = flatten([
+    for name, reader in var.readers : [
+      for table in local.shown.tables : {
+        reader      = name
+        dataset     = table.dataset
+        table       = table.table
+        description = table.description
+        persons     = table.persons
+        select      = replace(table.select[reader.level][local.shown.purposes[reader.purpose].by_token ? "by_token" : "plain"], "'SALT'", "'${sha256("${var.project}/${name}")}'")
+        rows = replace(replace(
+          table.rows[reader.level][local.bound[name]],
+          "'ZONES'", join(", ", [for zone in sort(reader.zones == null ? [] : tolist(reader.zones)) : "'${zone}'"])),
+        "(0)", "(${join(", ", [for org in(reader.orgs == null ? [] : tolist(reader.orgs)) : tostring(org)])})")
+      }
+      if contains(local.shown.purposes[reader.purpose].datasets, table.dataset) && try(table.rows[reader.level][local.bound[name]], null) != null
+    ]
+  ])
+  views = { for view in local.chosen : "${view.reader}.${view.table}" => merge(view, {
+    query = join(" and ", concat(
+      ["select ${view.select} from `${var.project}.${view.dataset}.${view.table}` where (${view.rows})"],
+      [for name in view.persons : "not exists (select 1 from `${var.project}.access.hidden` where pid = ${name})"],
+    ))
+  }) }
 }

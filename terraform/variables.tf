@@ -31,13 +31,39 @@ variable "bucket" {
   }
 }
 
-variable "analysts" {
-  description = "Who may read the curated datasets and run queries, such as group:analysts@example.com."
-  type        = set(string)
-  default     = []
+variable "readers" {
+  description = "Who may read the warehouse: for each group of readers its members, level, purpose, zones and tenants. Zones or tenants left out are all of them."
+  type = map(object({
+    members = set(string)
+    level   = optional(string, "L2")
+    purpose = optional(string, "analytics")
+    zones   = optional(set(string))
+    orgs    = optional(set(number))
+  }))
+  default = {}
 
   validation {
-    condition     = alltrue([for who in var.analysts : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$", who))])
-    error_message = "Each is a group, a serviceAccount or a user with its address; never allUsers or allAuthenticatedUsers."
+    condition     = alltrue([for reader in var.readers : alltrue([for who in reader.members : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$", who))])])
+    error_message = "Each member is a group, a serviceAccount or a user with its address; never allUsers or allAuthenticatedUsers."
+  }
+
+  validation {
+    condition     = alltrue([for name, reader in var.readers : can(regex("^[a-z][a-z0-9_]{1,60}$", name)) && contains(["L1", "L2", "L3"], reader.level)])
+    error_message = "A reader's name has lower-case letters, digits and underscores; its level is L1, L2 or L3."
+  }
+
+  validation {
+    condition     = alltrue([for reader in var.readers : contains(["analytics", "support", "tutoring", "ai_training", "operations", "privacy"], reader.purpose)])
+    error_message = "The purpose is one of lakehouse/privacy/roles.py that is not about one's own data."
+  }
+
+  validation {
+    condition     = alltrue([for reader in var.readers : try(length(reader.zones) > 0 && alltrue([for zone in reader.zones : can(regex("^[a-z0-9_]+$", zone))]), reader.zones == null)])
+    error_message = "Zones are ids of contracts/reference/zones.yaml, at least one; left out, they are all of them."
+  }
+
+  validation {
+    condition     = alltrue([for reader in var.readers : try(length(reader.orgs) > 0 && alltrue([for org in reader.orgs : org == floor(org) && org > 0]), reader.orgs == null)])
+    error_message = "Tenants are whole numbers, at least one; left out, they are all of them."
   }
 }

@@ -29,13 +29,18 @@ resource "google_bigquery_dataset" "of" {
     user_by_email = google_service_account.dbt.email
   }
 
+  # Views that are made for readers may look where their readers may not.
   dynamic "access" {
-    for_each = each.value.is_for_analysts ? var.analysts : []
+    for_each = each.value.is_shown ? google_bigquery_dataset.for : {}
 
     content {
-      role           = "READER"
-      group_by_email = startswith(access.value, "group:") ? trimprefix(access.value, "group:") : null
-      user_by_email  = startswith(access.value, "group:") ? null : regex("[^:]+$", access.value)
+      dataset {
+        dataset {
+          project_id = var.project
+          dataset_id = access.value.dataset_id
+        }
+        target_types = ["VIEWS"]
+      }
     }
   }
 

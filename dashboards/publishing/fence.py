@@ -1,6 +1,8 @@
 """Roles, scopes and policies: what keeps one zone's analyst from another zone's rows.
 
+    contracts ─▶ lakehouse/privacy/access.py: which columns of a table a level sees, and whose rows they are
     login (a person's, or Metabase's) ── member of ──▶ megacity_l1 … megacity_l4, one of them: which tables and columns
+          ├── access.hidden: whom nobody sees any more
           └── access.scopes: the zones and tenants that it may ever see ─┐
     session: app.current_zone_id, app.current_org_id: which of them now ─┴─▶ policies: which rows
 
@@ -16,8 +18,8 @@ import secrets
 import psycopg
 from psycopg import sql
 
-from dashboards.publishing.levels import LEAST_PEOPLE, Access, Holding, Level
 from lakehouse.errors import BadInputError
+from lakehouse.privacy.access import LEAST_PEOPLE, Access, Holding, Level
 
 OWNER = "megacity_bi_owner"
 ROLES = {level: f"megacity_{level.lower()}" for level in Level}
@@ -68,6 +70,16 @@ create or replace function access.tenants() returns text[] stable security defin
     and case when org_id is null then coalesce(access.asked('app.current_org_id'), '*') <> '*'
         else coalesce(access.asked('app.current_org_id'), '*') in ('*', org_id::text) end
 $$;
+
+-- people whose erasure has begun; nobody may list them, and while there are none it costs nothing to ask
+create table if not exists access.hidden (pid text primary key);
+comment on table access.hidden is 'Pseudonyms whose rows nobody is shown any more, until they are deleted.';
+
+create or replace function access.hides_anybody() returns boolean stable security definer
+  language sql set search_path = pg_catalog as $$ select exists (select from access.hidden) $$;
+
+create or replace function access.is_hidden(person text) returns boolean stable security definer
+  language sql set search_path = pg_catalog as $$ select exists (select from access.hidden where pid = person) $$;
 revoke all on all tables in schema access from public;
 """
 
@@ -122,17 +134,34 @@ def enclose(connection: psycopg.Connection, schema: str, table: str, what: Acces
     name = sql.Identifier(schema, table)
     connection.execute(sql.SQL("alter table {} enable row level security").format(name))
     connection.execute(sql.SQL("alter table {} force row level security").format(name))
-    for level, columns in what.columns.items():
+    for level in what.sights:
+        columns = what.plain(level)
         role = sql.Identifier(ROLES[level])
         # a grant of every column is not one of the table, and Metabase lists tables that one may select from
-        is_whole = columns == what.columns[Level.L4]
+        is_whole = columns == what.plain(Level.L4)
         listed = sql.SQL("") if is_whole else sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
         connection.execute(sql.SQL("grant select {} on {} to {}").format(listed, name, role))
         connection.execute(
             sql.SQL("create policy {} on {} for select to {} using ({})").format(
-                sql.Identifier(f"{table}_{level.lower()}"), name, role, _rows(level, what)
+                sql.Identifier(f"{table}_{level.lower()}"), name, role, _seen(level, what)
             )
         )
+
+
+def hide(connection: psycopg.Connection, people: frozenset[str]) -> None:
+    """From now on nobody is shown a row that names one of these, and of all others again: the set as it is in the lake."""
+    ensure(connection)
+    with connection.transaction():
+        connection.execute("delete from access.hidden where pid <> all (%s)", (sorted(people),))
+        connection.execute("insert into access.hidden select unnest(%s::text[]) on conflict do nothing", (sorted(people),))
+
+
+def _seen(level: Level, what: Access) -> sql.Composable:
+    """The rows of a level, less those that name somebody hidden."""
+    parts = [sql.SQL("({})").format(_rows(level, what))]
+    asked = "not ((select access.hides_anybody()) and {name} is not null and access.is_hidden({name}))"
+    parts += [sql.SQL(asked).format(name=sql.Identifier(name)) for name in what.persons]
+    return sql.SQL(" and ").join(parts)
 
 
 def _rows(level: Level, what: Access) -> sql.Composable:

@@ -16,10 +16,10 @@ import psycopg
 from psycopg import sql
 
 from dashboards.publishing import fence
-from dashboards.publishing.levels import Access, access
 from lakehouse.contracts.model import Contract
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import BadInputError, CorruptError
+from lakehouse.privacy.access import Access, access
 
 SCHEMA, _NEXT, _LAST = "curated", "curated_next", "curated_last"
 _TYPES = {
@@ -53,13 +53,14 @@ def publish(
     connection: psycopg.Connection,
     contracts: Registry,
     told: Callable[[Published], None] = lambda table: None,
+    hidden: frozenset[str] = frozenset(),
 ) -> list[Published]:
-    """`connection`: in autocommit, the owner's or an administrator's. Raises BadInputError, CorruptError."""
+    """`connection`: in autocommit, the owner's or an administrator's. `hidden`: whose rows nobody is shown. Raises BadInputError, CorruptError."""
     wanted = sorted(contracts.layer("curated"), key=lambda contract: contract.table)
     there = {name for (name,) in warehouse.execute("select table_name from duckdb_tables() where schema_name = 'curated'").fetchall()}
     if missing := [contract.table for contract in wanted if contract.table not in there]:
         raise BadInputError(f"the warehouse has no {', '.join(missing)}", hint="run `lakehouse model` first")
-    fence.ensure(connection)
+    fence.hide(connection, hidden)  # before a row that names them is there
     connection.execute("select pg_advisory_lock(%s)", (_ONE_AT_A_TIME,))
     try:
         done = []
@@ -103,7 +104,7 @@ def _fill(warehouse: duckdb.DuckDBPyConnection, connection: psycopg.Connection, 
         _describe(connection, contract, name)
         fence.enclose(connection, _NEXT, contract.table, seen)
     connection.execute(sql.SQL("analyze {}").format(name))
-    levels = ", ".join(sorted(seen.columns))
+    levels = ", ".join(sorted(seen.sights))
     return Published(contract.table, kept, (time.perf_counter() - began) * 1_000, seen.holding.value, levels)
 
 

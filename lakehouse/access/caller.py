@@ -15,6 +15,23 @@ class Scope(StrEnum):
     MEDIA_WRITE = "media:write"
     LIVE_READ = "live:read"
     PRIVACY_REQUEST = "privacy:request"
+    DATA_READ = "data:read"
+
+
+class Role(StrEnum):
+    """As what somebody reads data: the roles of MegaCity, and those of the platform's own people."""
+
+    STUDENT = "student"
+    PARENT = "parent"
+    TEACHER = "teacher"
+    TUTOR = "tutor"
+    ORG_ADMIN = "org_admin"
+    ZONE_ADMIN = "zone_admin"
+    SYS_ADMIN = "sys_admin"
+    ANALYST = "analyst"
+    ML_ENGINEER = "ml_engineer"
+    DATA_ENGINEER = "data_engineer"
+    PRIVACY_OFFICER = "privacy_officer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,8 @@ class Caller:
 
     zones, orgs  where it may act; None means everywhere
     user_id      set where only one person's own data may be read (a parent's or a student's token)
+    role         as what it reads data; None reads none by the policy of lakehouse/privacy
+    region       where it sits, as the issuer says; None: not known
     limit        what it may send; None means without limit
     expires_at   when the key or token ends; None means never (the gate that stands open)
     """
@@ -43,6 +62,8 @@ class Caller:
     user_id: str | None = None
     limit: RateLimit | None = None
     expires_at: datetime | None = None
+    role: Role | None = None
+    region: str | None = None
 
     def require(self, scope: Scope, zone_id: str | None = None, org_ids: frozenset[int] = frozenset()) -> None:
         """Raises DeniedError where the scope is lacking, or the zone or one of the tenants is not this caller's."""

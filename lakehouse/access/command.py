@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from lakehouse.access.caller import RateLimit, Scope
+from lakehouse.access.caller import RateLimit, Role, Scope
 from lakehouse.access.keys import Key, KeyStore
 from lakehouse.access.open import open_keys
 from lakehouse.contracts import registry
@@ -30,6 +30,7 @@ def create(
     all_zones: Annotated[bool, typer.Option("--all-zones", help="For every zone.")] = False,
     org: Annotated[list[int] | None, typer.Option(min=1, help="A tenant it is for; repeat it for several.")] = None,
     all_orgs: Annotated[bool, typer.Option("--all-orgs", help="For every tenant, and for events without one.")] = False,
+    role: Annotated[Role | None, typer.Option(help="With data:read: as what it reads, such as ml_engineer.")] = None,
     days: Days = 90,
     events_per_second: Annotated[float, typer.Option(min=0.001, help="Events a second it may send.")] = 2_000,
     bytes_per_second: Annotated[float, typer.Option(min=1, help="Bytes a second it may send, once decompressed.")] = 4_000_000,
@@ -52,7 +53,10 @@ def create(
     limit = RateLimit(events_per_second, bytes_per_second, burst_seconds)
     if not all(map(math.isfinite, (events_per_second, bytes_per_second, burst_seconds))):
         raise BadInputError("a limit must be a number", hint="leave the option out for its default")
-    wanted = Key("", purpose, frozenset(scope), zones, _bound(org, all_orgs, "org"), limit, now, now + timedelta(days=days))
+    if (Scope.DATA_READ in scope) != (role is not None):
+        raise BadInputError("data:read and a role go together", hint="say --scope data:read and --role, or neither")
+    ends = now + timedelta(days=days)
+    wanted = Key("", purpose, frozenset(scope), zones, _bound(org, all_orgs, "org"), limit, now, ends, role=role)
     with _Store() as keys:
         shown = keys.create(wanted)
     _tell(shown, f"ends {wanted.expires_at:%Y-%m-%d %H:%M} UTC")
@@ -144,4 +148,5 @@ def _told(key: Key, now: datetime) -> dict:
         "expires_at": key.expires_at.isoformat(),
         "revoked_at": key.revoked_at and key.revoked_at.isoformat(),
         "replaces": key.replaces,
+        "role": key.role,
     }

@@ -6,6 +6,7 @@
 The secret has 256 random bits, so that a plain digest is enough: there is nothing to guess that a slow one would protect.
 """
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -16,7 +17,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from lakehouse.access.caller import Caller, RateLimit, Scope
+from lakehouse.access.caller import Caller, RateLimit, Role, Scope
 from lakehouse.errors import BadInputError
 from lakehouse.storage.sql import Utc, create_tables
 
@@ -42,6 +43,7 @@ _key = sa.Table(
     sa.Column("expires_at", Utc, nullable=False),
     sa.Column("revoked_at", Utc),
     sa.Column("replaces", sa.String(2 * _ID_BYTES)),
+    sa.Column("role", sa.Text),  # younger than the table: see _add_what_is_younger
 )
 
 
@@ -59,13 +61,14 @@ class Key:
     expires_at: datetime
     revoked_at: datetime | None = None
     replaces: str | None = None
+    role: Role | None = None
 
     def state(self, now: datetime) -> str:
         return "revoked" if self.revoked_at else "expired" if self.expires_at <= now else "active"
 
     @property
     def caller(self) -> Caller:
-        return Caller(self.key_id, self.scopes, self.zones, self.orgs, limit=self.limit, expires_at=self.expires_at)
+        return Caller(self.key_id, self.scopes, self.zones, self.orgs, limit=self.limit, expires_at=self.expires_at, role=self.role)
 
 
 class KeyStore:
@@ -74,6 +77,7 @@ class KeyStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         create_tables(engine, _metadata)
+        _add_what_is_younger(engine)
 
     def create(self, key: Key) -> str:
         """Keep `key` under a new id; the key as its holder must send it, which nobody can ever show again."""
@@ -153,6 +157,7 @@ def _row(key: Key) -> dict[str, object]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "replaces": key.replaces,
+        "role": key.role,
     }
 
 
@@ -169,4 +174,12 @@ def _read(row: sa.Row) -> Key:
         row.expires_at,
         row.revoked_at,
         row.replaces,
+        Role(row.role) if row.role in set(Role) else None,
     )
+
+
+def _add_what_is_younger(engine: sa.Engine) -> None:
+    """A store that was made before keys had roles gets the column; of two processes that find it missing one adds it."""
+    if "role" not in {column["name"] for column in sa.inspect(engine).get_columns(_key.name)}:
+        with contextlib.suppress(sa.exc.OperationalError, sa.exc.ProgrammingError), engine.begin() as db:
+            db.execute(sa.text("ALTER TABLE access_key ADD COLUMN role TEXT"))

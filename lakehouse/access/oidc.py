@@ -1,6 +1,6 @@
 """Bearer tokens of an OIDC issuer: a signed statement of who asks, and what they may.
 
-    token ─▶ alg RS256 or ES256, and the key's own ─▶ signature ─▶ iss, aud, exp, nbf ─▶ scopes, zones, orgs, user ─▶ Caller
+    token ─▶ alg RS256 or ES256, and the key's own ─▶ signature ─▶ iss, aud, exp, nbf ─▶ scopes, zones, orgs, user, role ─▶ Caller
 
 What a token does not say it does not give: without a claim for zones or orgs it is for none of them, and `*` is all.
 """
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 
-from lakehouse.access.caller import Caller, RateLimit, Scope
+from lakehouse.access.caller import Caller, RateLimit, Role, Scope
 from lakehouse.access.jwks import KeySet
 from lakehouse.errors import DeniedError, SettingsError
 from lakehouse.settings import Settings
@@ -26,13 +26,14 @@ _BURST_S = 20.0
 class Tokens:
     """Knows the holders of one issuer's tokens."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, id_key: bytes | None = None) -> None:
+        """`id_key`: what holders' ids are made with; of this process alone where it is None."""
         if not settings.oidc_audience:
             raise SettingsError("LAKEHOUSE_OIDC_AUDIENCE is not set", hint="name what tokens for this platform carry in their `aud` claim")
         self._settings = settings
         self._keys = KeySet(settings.oidc_issuer, settings.oidc_jwks_url, ALGORITHMS)
         self._limit = RateLimit(settings.oidc_events_per_second, settings.oidc_bytes_per_second, _BURST_S)
-        self._id_key = os.urandom(32)
+        self._id_key = id_key or os.urandom(32)
 
     def caller(self, token: str) -> Caller:
         """Raises DeniedError where the token is not good, UnavailableError where the issuer's keys are not there."""
@@ -47,6 +48,7 @@ class Tokens:
             raise _unreadable(chosen.oidc_user_claim)
         if not (EVERYWHERE in orgs or all(o.isascii() and o.isdigit() for o in orgs)):
             raise _unreadable(chosen.oidc_orgs_claim)
+        role, region = claims.get(chosen.oidc_role_claim), claims.get(chosen.oidc_region_claim)
         return Caller(
             self._id(claims["sub"]),
             frozenset(Scope(s) for s in scopes if s in known),
@@ -55,6 +57,8 @@ class Tokens:
             user_id,
             self._limit,
             datetime.fromtimestamp(int(claims["exp"]), UTC) + timedelta(seconds=chosen.oidc_leeway_seconds),
+            Role(role) if isinstance(role, str) and role in set(Role) else None,
+            region if isinstance(region, str) else None,
         )
 
     def _claims(self, token: str) -> dict:
@@ -85,7 +89,7 @@ class Tokens:
         return claims
 
     def _id(self, subject: str) -> str:
-        """The same for all tokens of one holder in this process, and of no use to anybody else."""
+        """The same for all tokens of one holder wherever the id key is, and of no use to anybody else."""
         return "token-" + hmac.digest(self._id_key, subject.encode(), "sha256")[:8].hex()
 
 

@@ -4,6 +4,8 @@ local profile, LAKEHOUSE_ACCESS off (its default) ─▶ OpenGate
 otherwise                                         ─▶ ClosedGate: keys in SQLite │ LAKEHOUSE_ACCESS_URL, tokens of LAKEHOUSE_OIDC_ISSUER
 """
 
+import hashlib
+
 import sqlalchemy as sa
 
 from lakehouse.access.caller import Gate, OpenGate
@@ -12,6 +14,7 @@ from lakehouse.access.keys import KeyStore
 from lakehouse.access.oidc import Tokens
 from lakehouse.errors import SettingsError, UnavailableError
 from lakehouse.places import Home
+from lakehouse.privacy.vault import KeyFile
 from lakehouse.settings import Settings
 from lakehouse.storage.sql import sqlite_engine
 
@@ -25,8 +28,19 @@ def open_gate(settings: Settings) -> Gate:
         )
     if (settings.access or ("off" if is_local else "on")) == "off":
         return OpenGate()
-    tokens = Tokens(settings) if settings.oidc_issuer else None
+    tokens = Tokens(settings, access_secret(settings)) if settings.oidc_issuer else None
     return ClosedGate(open_keys(settings), tokens, settings.access_cache_seconds)
+
+
+def access_secret(settings: Settings) -> bytes | None:
+    """What ids of token holders and readers' own names for pseudonyms are made with; None where nobody said one."""
+    if settings.access_secret is not None:
+        return hashlib.sha256(settings.access_secret.get_secret_value().encode()).digest()
+    if settings.profile != "local":
+        return None
+    path = Home(settings.home).access / "secret.key"
+    KeyFile(path)  # makes it on first use
+    return path.read_bytes()
 
 
 def needs_encryption(settings: Settings) -> bool:

@@ -2,7 +2,7 @@
 
     contracts/ ─▶ released.json      what others rely on; a breaking change is refused before it is written
                ─▶ dbt_project/…      sources, staging, model contracts, column lists, seeds
-               ─▶ terraform/…        a file a clean table, and the datasets
+               ─▶ terraform/…        a file a clean table, the datasets, and what each level sees
                ─▶ docs/catalogue/…   a page a dataset; docs/{settings,commands,exit_codes}.md
 
 Each says who made it, and a test fails when one is stale.
@@ -17,6 +17,7 @@ from lakehouse.contracts import catalogue, dbt, evolve, live, terraform
 from lakehouse.contracts.made_from import lineage
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import ContractError
+from lakehouse.privacy import bigquery
 
 NOTE = "Made by `make generate` from contracts/ and code. Do not edit."
 _COMMENT = {".md": "<!-- {} -->\n\n", ".yml": "# {}\n\n", ".sql": "{{# {} #}}\n\n"}
@@ -40,7 +41,7 @@ def generated(contracts: Registry, root: Path) -> dict[str, str]:
     texts |= {path: page() for path, page in manual_pages.items()}
     texts |= {path: render(contracts) for path, render in dbt.GENERATED.items()}
     texts |= dbt.staging_models(contracts)
-    texts |= terraform.tables(contracts) | terraform.datasets(root)
+    texts |= terraform.tables(contracts) | terraform.datasets(root) | {bigquery.FILE: bigquery.access_json(contracts)}
     return {path: _with_note(path, text) for path, text in texts.items()}
 
 

@@ -90,7 +90,7 @@ def _dataset(name: str) -> dict:
         "dataset": name,
         "description": _DATASETS.get(name, _OTHERS),
         "tables_by": "terraform" if name == places.CLEAN_SCHEMA else "dbt",
-        "is_for_analysts": name == places.CURATED_SCHEMA,
+        "is_shown": name in (places.CURATED_SCHEMA, places.FEATURES_SCHEMA),
     }
 
 

@@ -11,10 +11,10 @@ from published_marts import Marts
 
 from dashboards import asking
 from dashboards.publishing import fence
-from dashboards.publishing.levels import Level
 from dashboards.publishing.publish import publish
 from lakehouse.contracts.registry import registry
 from lakehouse.places import Home
+from lakehouse.privacy.access import Level
 from source_database.server import DATABASE, Server
 
 _LOGINS = {

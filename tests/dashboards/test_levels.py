@@ -1,7 +1,7 @@
 """What a table holds, and so who may see it, is read off its contract."""
 
-from dashboards.publishing.levels import PEOPLE, Holding, access
 from lakehouse.contracts.registry import registry
+from lakehouse.privacy.access import PEOPLE, Holding, access
 
 
 def test_words_that_count_people_are_the_vocabularys() -> None:

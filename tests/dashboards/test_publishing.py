@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from dashboards import asking
 from dashboards.definitions import Card, Dashboard, dashboards
 from dashboards.publishing import fence
-from dashboards.publishing.levels import LEAST_PEOPLE, Level, access
 from dashboards.publishing.publish import publish
 from lakehouse.cli import app
 from lakehouse.contracts.registry import registry
 from lakehouse.errors import BadInputError, SettingsError, UnavailableError
 from lakehouse.places import Home
+from lakehouse.privacy.access import LEAST_PEOPLE, Level, access
 from lakehouse.settings import settings
 from source_database.roles import set_passwords
 
@@ -120,8 +120,8 @@ def test_a_personal_column_needs_a_higher_level(published: Marts) -> None:
     contract = registry().get("curated.dim_class")
     names = tuple(f.also(classification="sensitive") if f.name == "class_id" else f for f in contract.fields)
     what = access(_with(contract, names), registry())
-    assert "class_id" not in what.columns[Level.L2] and set(what.columns[Level.L2]) == set(contract.names) - {"class_id"}
-    assert "class_id" in what.columns[Level.L3] and Level.L1 not in what.columns
+    assert "class_id" not in what.plain(Level.L2) and set(what.plain(Level.L2)) == set(contract.names) - {"class_id"}
+    assert "class_id" in what.plain(Level.L3) and Level.L1 not in what.sights
     with published.administer() as connection:
         connection.execute("create schema if not exists trial; create table trial.dim_class (like curated.dim_class)")
         fence.enclose(connection, "trial", "dim_class", what)

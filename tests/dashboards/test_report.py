@@ -19,9 +19,10 @@ from dashboards.page import json_for_html
 from dashboards.vega import whole
 from lakehouse.cli import app
 from lakehouse.contracts.registry import registry
-from lakehouse.errors import BadInputError, CommandFailedError
+from lakehouse.errors import BadInputError, CommandFailedError, DeniedError
 from lakehouse.places import Home
-from lakehouse.settings import settings
+from lakehouse.settings import Settings, settings
+from lakehouse.storage.open import open_audit
 
 pytestmark = pytest.mark.slow(25)
 
@@ -44,6 +45,17 @@ def page(full_home: Path) -> Path:
     cards = sum(len(board.cards) for board in dashboards())
     assert len(re.findall(r"\d+ ms +[\d,]+ rows", done.stderr)) == cards
     return Home(full_home).report
+
+
+def test_a_report_is_for_who_may_read_marts_and_is_recorded(page: Path, full_home: Path) -> None:
+    with pytest.raises(DeniedError):
+        _lakehouse(full_home, "report", "--as", "student", "--output", str(full_home / "never.html"), "--zone", "kzone")
+    with pytest.raises(DeniedError):
+        _lakehouse(full_home, "report", "--as", "teacher")
+    assert not (full_home / "never.html").exists()
+    records = list(open_audit(Settings(home=full_home)).records(action="report.made"))
+    assert [r.outcome for r in records] == ["allowed", "denied", "denied"] and records[0].purpose == "analytics"
+    assert "curated.mart_revenue" in json.loads(records[0].details)["datasets"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

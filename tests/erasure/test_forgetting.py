@@ -8,11 +8,11 @@ import pytest
 from lakehouse.errors import BadInputError, CorruptError, KeyGoneError, NotForgottenError
 from lakehouse.places import Home, receipt
 from lakehouse.privacy.erasure.close import close, to_close
-from lakehouse.privacy.erasure.hidden import hidden
 from lakehouse.privacy.erasure.prove import prove, to_prove
 from lakehouse.privacy.erasure.purge import purge, to_purge
 from lakehouse.privacy.erasure.receipt import public_keys, verify
 from lakehouse.privacy.erasure.scan import scan
+from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.seal import unseal
 from tests.commands import lakehouse
 from tests.erasure.conftest import ANN, BOB, CAT, EXAM, LOGIN, MAIL, ask, current_users, envelope, exam, forget, login, rows_of, send
@@ -31,7 +31,7 @@ def test_at_once_nobody_can_open_find_or_meet_them(town, office, pids) -> None:
     assert office.vault.find([ANN]) == office.vault.keys([ann.key_id]) == office.vault.people([ann.pid]) == {}
     with pytest.raises(KeyGoneError):
         unseal(office.vault.keys([ann.key_id]).get(ann.key_id), sealed[0]["payload"], sealed[0]["event_id"].encode())
-    assert hidden(office.files) == {ann.pid}
+    assert hidden_people(office.files) == {ann.pid}
     assert rows_of(town, EXAM, [ann.pid]) == 20, "the rows wait for the purge"
 
 
@@ -41,7 +41,7 @@ def test_purged_and_proved_in_every_byte_and_others_keep_theirs(town, office, pi
     town.publish(EXAM, [b'{"half": "an envelope of %b"}' % ANN.encode()])
     (signed,) = forget(office, ANN)
     assert counts(town, pids) == before | {ANN: (0, 0)} and before[ANN] == (20, 10)
-    assert current_users(town) == {pids[BOB], pids[CAT]} and hidden(office.files) == set()
+    assert current_users(town) == {pids[BOB], pids[CAT]} and hidden_people(office.files) == set()
     traces = [text.encode() for text in (ANN, MAIL, pids[ANN])]
     assert scan(home, traces) == ([], signed["scan"]["read_bytes"] + signed["scan"]["decoded_bytes"] + _grown(home, signed))
     assert scan(home / "lake", [pids[BOB].encode()])[0], "the scanner finds who is there"

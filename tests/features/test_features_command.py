@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from feature_rows import FIRST
@@ -13,8 +14,10 @@ from typer.testing import CliRunner
 
 from feature_repo import serving
 from feature_repo.command import app
-from lakehouse.errors import BadInputError
+from lakehouse import places
+from lakehouse.errors import BadInputError, DeniedError
 from lakehouse.settings import child_environment, settings
+from lakehouse.storage.open import open_audit, open_files
 
 BIN = Path(sys.executable).parent
 
@@ -54,6 +57,23 @@ def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_pat
         ("u0", True, 1),
         ("u3", False, None),
     ]
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"pid": ["u0"]}), sink)
+    open_files(settings()).put(places.hidden_people(), sink.getvalue().to_pybytes())
+    lines = [json.loads(line) for line in features("online", "u0", "u9", "--json").splitlines()]
+    assert {row["user_pid"] for row in lines} == {"u9"} and features("online", "u0", "--json") == ""
+    features("training", "--entities", labels, "--output", frame, "--view", "engagement_vector")
+    assert [(r["user_pid"], r["passed"], r["activity_count_7d"]) for r in pq.read_table(frame).to_pylist()] == [
+        ("u0", True, None),
+        ("u3", False, None),
+    ]
+    for role in ("analyst", "data_engineer"):
+        with pytest.raises(DeniedError):
+            features("online", "u1", "--as", role)
+    told = [(r.action, r.purpose, r.outcome) for r in open_audit(settings()).records()]
+    assert told.count(("features.read", "tutoring", "allowed")) == 5 and told.count(("features.trained", "ai_training", "allowed")) == 2
+    assert told[-1] == ("features.read", "tutoring", "denied")
 
 
 def test_feasts_own_command_reads_the_same_store(home, some_features, root):

@@ -15,8 +15,9 @@ import pytest
 from lakehouse.access.caller import OpenGate
 from lakehouse.contracts import registry
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_vault
+from lakehouse.storage.open import open_audit, open_files, open_vault
 from live.app import Live
+from live.looks import Looks
 from tests.live import town as t
 from tests.live.processes import Subscriber, serving
 
@@ -26,7 +27,9 @@ TENANT = {"zone_id": "univprep", "org_id": 1}
 @pytest.fixture
 def served(town: Path, redis_at: str) -> Iterator[tuple[str, str]]:
     settings = Settings(home=town, live_push_ms=20, live_subscriptions=3, live_connections_per_key=2, live_queue_messages=64)
-    with serving(Live(settings, registry(), OpenGate(), open_vault(settings), redis_at)) as address:
+    with serving(
+        Live(settings, registry(), OpenGate(), open_vault(settings), Looks(open_audit(settings), open_files(settings)), redis_at)
+    ) as address:
         yield address, address.replace("http", "ws") + "/v1/live"
 
 

@@ -11,14 +11,19 @@ from pathlib import Path
 from random import Random
 
 import httpx
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from lakehouse.access.caller import Caller, Scope
+from lakehouse import places
+from lakehouse.access.caller import Caller, Role, Scope
 from lakehouse.contracts import registry
 from lakehouse.errors import DeniedError
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_vault
+from lakehouse.storage.open import open_audit, open_files, open_vault
 from live.app import Live
+from live.asking import asked
+from live.looks import Looks
 from tests.live import town as t
 from tests.live.processes import Subscriber, serving
 
@@ -59,6 +64,10 @@ class KnownByName:
     def close(self) -> None: ...
 
 
+def _looks(settings: Settings) -> Looks:
+    return Looks(open_audit(settings), open_files(settings))
+
+
 @pytest.fixture
 def served(town: Path, redis_at: str) -> Iterator[tuple[httpx.Client, dict[str, list[dict]], dict[str, str], Path]]:
     events = t.sittings(Random(4), 250) + t.sittings(Random(5), 40, orgs=(None,))
@@ -69,7 +78,7 @@ def served(town: Path, redis_at: str) -> Iterator[tuple[httpx.Client, dict[str, 
     right = json.loads(json.dumps(t.expected(events, vault), default=lambda at: at.isoformat().replace("+00:00", "Z")))
     pids = {user: found.pid for user, found in vault.subjects(["student-1", "student-2"]).items()}
     with (
-        serving(Live(settings, registry(), KnownByName(), vault, redis_at)) as address,
+        serving(Live(settings, registry(), KnownByName(), vault, _looks(settings), redis_at)) as address,
         httpx.Client(base_url=address, timeout=30) as client,
     ):
         yield client, right, pids, town
@@ -166,3 +175,52 @@ def test_a_browser_says_who_it_is_in_its_first_message(served) -> None:
     browser.say(authorization="Bearer student")
     assert browser.until(lambda m: True)["views"] == {"live.person_attempts": ["user_pid"]}
     browser.close()
+
+
+def test_whoever_is_hidden_is_gone_within_seconds_and_every_look_is_recorded(served) -> None:
+    client, right, pids, home = served
+    header, kim = {"Authorization": "Bearer everything"}, pids["student-1"]
+    row = next(row for row in right["live.exam_sittings"] if row["user_pid"] == kim and row["org_id"] is not None)
+    keys = {name: row[name] for name in ("zone_id", "org_id", "exam_id")}
+
+    def shown() -> set[str]:
+        return {r["user_pid"] for r in client.get("/v1/live/exam_sittings", params=keys, headers=header).json()["rows"]}
+
+    before, watcher = shown(), Subscriber(_socket(client), "Bearer everything")
+    assert kim in before and watcher.subscribe("exam_sittings", "sittings", **keys)["type"] == "snapshot"
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table({"pid": [kim]}), sink)
+    open_files(Settings(home=home)).put(places.hidden_people(), sink.getvalue().to_pybytes())
+    deadline = time.monotonic() + 20
+    while kim in shown() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert shown() == before - {kim}
+    assert watcher.closed_with() == 1012  # come back, for a snapshot without them
+    assert client.get("/v1/live/person_attempts", headers={"Authorization": "Bearer student"}).status_code == 403
+
+    records = list(open_audit(Settings(home=home)).records(action="live.read"))
+    told = {(r.actor, r.dataset, r.outcome) for r in records}
+    assert told == {("k1", "live.exam_sittings", "allowed"), ("t1", "live.person_attempts", "denied")}
+    assert len(records) == 2 and kim not in repr(records)
+
+
+@pytest.mark.parametrize(
+    ("role", "bound", "is_let_in"),
+    [
+        (None, {}, True),
+        (Role.TEACHER, {"orgs": frozenset({1})}, True),
+        (Role.TEACHER, {}, False),
+        (Role.ZONE_ADMIN, {"zones": frozenset({"univprep"})}, True),
+        (Role.ZONE_ADMIN, {}, False),
+        (Role.ANALYST, {}, False),
+        (Role.DATA_ENGINEER, {}, False),
+        (Role.STUDENT, {}, False),
+    ],
+)
+def test_a_role_must_have_a_purpose_for_live_figures(role: Role | None, bound: dict, is_let_in: bool) -> None:
+    caller, keys = Caller("k", READ, role=role, **bound), {"zone_id": "univprep", "org_id": 1}
+    if is_let_in:
+        assert asked(registry(), caller, "exam_minutes", keys, lambda user: None).values == ("univprep", 1)
+        return
+    with pytest.raises(DeniedError):
+        asked(registry(), caller, "exam_minutes", keys, lambda user: None)

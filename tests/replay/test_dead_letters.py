@@ -5,9 +5,11 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from lakehouse import verdicts
+from lakehouse import places, verdicts
 from lakehouse.settings import Settings, settings
 from tests.beam.conftest import Lake
 from tests.replay.conftest import EXAM, LOGIN, NOW, erase, exam, lakehouse, listed, login, sent
@@ -113,14 +115,21 @@ def test_a_forgotten_person_is_not_shown_to_anybody(letters: Lake) -> None:
     assert (told["payload"], told["is_forgotten"]) == (None, True)
 
 
+def test_whoever_is_hidden_is_not_shown_before_their_key_is_gone(letters: Lake) -> None:
+    [letter] = listed("--contract", EXAM, "--code", "out_of_range")
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"pid": [letters.at.vault.subjects(["kim"])["kim"].pid]}), sink)
+    letters.at.files.put(places.hidden_people(), sink.getvalue().to_pybytes())
+    told = json.loads(lakehouse("deadletters", "show", letter["dead_letter_id"], "--reveal", "--json"))
+    assert (told["payload"], told["is_forgotten"]) == (None, True)
+
+
 def test_no_value_of_a_person_is_in_what_is_listed(letters: Lake) -> None:
     everything = lakehouse("deadletters", "list", "--json") + lakehouse("deadletters", "count", "--json")
     assert "kim" not in everything and "nickname" not in everything
 
 
 def test_letters_from_before_they_had_ids_have_the_same(lake: Lake) -> None:
-    import pyarrow.parquet as pq
-
     sent(lake, LOGIN, [login(1, **UNKNOWN), login(2, **UNKNOWN)])
     [path] = (settings().home / "lake").rglob("dead_letters/login_events/*.parquet")
     with_ids = {letter["dead_letter_id"] for letter in listed()}

@@ -21,7 +21,7 @@ def test_the_provider_would_take_every_file(files, schema) -> None:
     [
         ('resource "google_bigquery_table"', 'resource "google_bigquery_tabel"', "google_bigquery_tabel does not exist"),
         ('resource "google_kms_key_ring"', 'resource "google_pubsub_topic"', "google_pubsub_topic is not in google_schema.json"),
-        ("table_id ", "tableid ", "google_bigquery_table.clean: no argument or block tableid"),
+        ("  table_id            = each.key", "  tableid = each.key", "google_bigquery_table.clean: no argument or block tableid"),
         ("  source_uris ", "  source_urls ", "external_data_configuration: no argument or block source_urls"),
         ("autodetect    = true", "", "external_data_configuration: autodetect is missing"),
         ("matches_prefix ", "matches_prefixes ", "lifecycle_rule.condition: no argument or block matches_prefixes"),

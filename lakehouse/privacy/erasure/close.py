@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from lakehouse.privacy.erasure.hidden import hidden, keep_hidden
 from lakehouse.privacy.erasure.office import Office
+from lakehouse.privacy.hidden import hidden_people, hide
 from lakehouse.privacy.requests import Kind, Request, Whom
 from lakehouse.privacy.tombstones import CLOSED, written
 
@@ -32,7 +32,7 @@ def _close(office: Office, request: Request) -> Request:
     [stone] = office.vault.forget([whom.subject], now)
     destroyed_ms = _ms_since(began)
     if whom.pid:
-        keep_hidden(office.files, hidden(office.files) | {whom.pid})
+        hide(office.files, hidden_people(office.files) | {whom.pid})
     for place in office.places:
         place.close([whom])
     closed_ms = _ms_since(began)

@@ -1,0 +1,128 @@
+"""A small warehouse with a canary in every column of every table: what a reader sees of it says what leaks.
+
+    contracts (a copy, with a personal column of every kind in dim_user) ─▶ rows of 7 people in 2 zones ─▶ DuckDB, Delta
+
+A canary names its table, column and row. Two of the people are hidden: their erasure has begun.
+"""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from pyarrow import parquet
+
+from lakehouse.contracts.model import Contract, Field
+from lakehouse.contracts.project import arrow_schema, duckdb_columns
+from lakehouse.contracts.registry import Registry
+from lakehouse.places import Home, clean_table
+from lakehouse.privacy.access import columns_of
+from lakehouse.settings import Settings
+from lakehouse.storage.open import open_files, open_tables
+
+# Who lives where: the row of each table that is theirs has their zone and tenant.
+PEOPLE = [
+    ("a" * 32, "kzone", 3),
+    ("b" * 32, "kzone", 7),
+    ("c" * 32, "kzone", None),
+    ("d" * 32, "univprep", 7),
+    ("e" * 32, "univprep", None),
+    ("f" * 32, "kzone", 3),
+    ("1" * 32, "univprep", 7),
+]
+HIDDEN = {"f" * 32, "1" * 32}
+PERSONS = ("user_pid", "student_user_pid", "requester_pid")
+COUNTS = ("cohort_size", "mau", "wau", "dau", "learner_count", "visitor_count", "payer_count", "viewer_count")
+_MORE = ("birth_on", "review_text", "full_name", "user_agent", "phone")  # personal date, free text, name, other, number
+_READABLE = ("stream", "table", "derived", "curated", "features", "monitoring")
+
+
+@dataclass(frozen=True)
+class Town:
+    """`rows`: table → its rows as they were written; `layers`: table → clean, curated, features or monitoring."""
+
+    settings: Settings
+    contracts: Registry
+    rows: dict[str, list[dict]]
+    layers: dict[str, str]
+
+
+def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
+    shutil.copytree(contracts, home / "contracts")
+    file = home / "contracts" / "curated" / "dim_user.odcs.yaml"
+    text = file.read_text(encoding="utf-8")
+    before, properties, after = text.partition("properties:\n")
+    listed = "".join(f"      - {{name: {name}}}\n" for name in _MORE)
+    file.write_text(before + properties + listed + after, encoding="utf-8")
+    known = Registry(home / "contracts")
+    settings = Settings(home=home, contracts=home / "contracts")
+    tables = open_tables(settings)
+    rows, layers = {}, {}
+    warehouse = Home(home).warehouse
+    warehouse.parent.mkdir(parents=True)
+    with duckdb.connect(str(warehouse)) as db:
+        for contract in known.layer(*_READABLE):
+            if contract.is_clean and not with_clean:
+                continue
+            fields = columns_of(contract, known)
+            made = [_row(contract, fields, number) for number in range(len(PEOPLE))]
+            rows[contract.table], layers[contract.table] = made, "clean" if contract.is_clean else contract.layer
+            arrow = pa.Table.from_pylist(made, pa.schema([f.with_nullable(True) for f in arrow_schema(fields)]))
+            if contract.is_clean:
+                tables.append(clean_table(contract.domain, contract.table), arrow, "only", {})
+                continue
+            db.execute(f"create schema if not exists {contract.layer}")
+            kinds = ", ".join(f'"{name}" {kind}' for name, kind in duckdb_columns(fields).items())
+            db.execute(f"create table {contract.layer}.{contract.table} ({kinds})")
+            db.execute(f"insert into {contract.layer}.{contract.table} select * from arrow")
+        db.execute("create schema staging; create table staging.stg_secret as select 'canary of staging' as word")
+    hide(settings, HIDDEN)
+    return Town(settings, known, rows, layers)
+
+
+def hide(settings: Settings, people: set[str]) -> None:
+    """What the first stage of an erasure does."""
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table({"pid": pa.array(sorted(people), pa.string())}), sink)
+    open_files(settings).put("platform/privacy/hidden.parquet", sink.getvalue().to_pybytes())
+
+
+def _row(contract: Contract, fields: tuple[Field, ...], number: int) -> dict:
+    return {field.name: _value(contract.table, field, number) for field in fields}
+
+
+def _value(table: str, field: Field, number: int) -> object:
+    pid, zone, org = PEOPLE[number]
+    match field.name:
+        case "zone_id":
+            return f"zone_{number}" if table == "dim_zone" else zone  # its key
+        case "org_id":
+            if table == "dim_organization":
+                return (3, 7, 11, 12, 13, 14, 15)[number]  # its key
+            return (org or 3) if table in ("dim_organization_history", "mart_learning_progress") else org  # part of the key
+        case "user_pid":
+            return pid
+        case "student_user_pid" | "requester_pid":
+            return PEOPLE[(number + 1) % len(PEOPLE)][0]
+        case name if name in COUNTS:
+            return 3 + number  # 3 and 4 are too few
+    nth = sum(map(ord, f"{table}.{field.name}")) * 10 + number
+    match field.type:
+        case "text":
+            return f"canary of {table}.{field.name} {number}"
+        case "integer":
+            return nth
+        case "float":
+            return nth + 0.5
+        case "decimal":
+            return Decimal(nth) / 8
+        case "boolean":
+            return number % 2 == 0
+        case "date":
+            return date(2001, 3, 5) + timedelta(days=nth % 9_000)
+        case "timestamp":
+            return datetime(2001, 3, 5, 7, tzinfo=UTC) + timedelta(minutes=nth)
+    return [f"canary of {table}.{field.name} {number}"]
