@@ -41,14 +41,18 @@ def backups(day: Day) -> Path:
     return folder
 
 
-def tried(day: Day, traffic: Traffic, erased: Sequence[str], kept: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What is tried, and the trying itself."""
+def while_it_runs(day: Day, traffic: Traffic, erased: Sequence[str]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """What is tried beside running servers, and the trying itself."""
     yield "late events", lambda: traffic.send(erased)
     yield "replay of raw", lambda: _run(day, "replay", "--from", "2020-01-01")
     yield "clean rebuilt from raw", lambda: _run(day, "replay", "--from", "2020-01-01", "--into", "proof")
     yield "dead letters driven again", lambda: _run(day, "replay", "--errors")
     yield "backfill of the past", lambda: _backfill(day, erased)
     yield "snapshot of the source", lambda: _run(day, "cdc", "resnapshot", "--reason", "the proof of forgetting")
+
+
+def from_backups(day: Day, kept: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """What is put back once they have ended: nobody restores under a running server."""
     for name in BACKED_UP:
         yield f"backup of {name}", lambda name=name: _restore(day, kept, name)
 

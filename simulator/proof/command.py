@@ -59,24 +59,30 @@ def _played(day, servers: ExitStack, scale: float, seed: int, each: int) -> list
     from simulator.proof import attempts, cast, table
     from simulator.proof.traffic import Traffic
 
-    url = _filled(day, servers, scale, seed)
+    moving = servers.enter_context(ExitStack())  # what brings data in, and ends before the rest
+    url = _filled(day, servers, moving, scale, seed)
     city, office = City(seed, scale, Calendar(DEFAULT_END_ON, DEFAULT_DAYS)), _office(day)
     chosen = cast.chosen(city, office.vault, office.places, each)
     before = cast.rows_of(office.places, chosen.of((*chosen.erased, *chosen.kept)))
     kept = attempts.backups(day)
-    _start_moving(day, servers)
+    _start_moving(day, moving)
     with Traffic(url, city.hosts[0], chosen.passing, chosen.erased) as traffic:
         asked, closed_s = _asked(url, city.hosts[0], chosen.erased)
         day.done("asked and closed", max(closed_s.values()), f"{len(asked)} people, by `POST /v1/privacy/requests`")
         traffic.stragglers(False)
         _run(day, "privacy", "run")
         tried = {}
-        for way, attempt in attempts.tried(day, traffic, chosen.erased, kept):
+        for way, attempt in attempts.while_it_runs(day, traffic, chosen.erased):
             attempt()
-            _settled(day)
             tried[way] = _outcome(_office(day), chosen, cast)
-        _run(day, "privacy", "purge")  # what a backup brought back goes with the next purge
         _settled(day)
+        tried["all of these, once everything has arrived"] = _outcome(_office(day), chosen, cast)
+    moving.close()
+    for way, attempt in attempts.from_backups(day, kept):
+        attempt()
+        tried[way] = _outcome(_office(day), chosen, cast)
+    _run(day, "privacy", "purge")  # what a backup brought back goes with the next purge
+    tried["the purge after a restore"] = _outcome(_office(day), chosen, cast)
     after = cast.rows_of(_office(day).places, chosen.of((*chosen.erased, *chosen.kept)))
     found = table.lines(before, after, chosen.erased, chosen.kept, _scanned(day, chosen.of(chosen.erased)))
     receipts, unverified = _verified(day, asked)
@@ -106,7 +112,7 @@ _EVERYWHERE = (
 """Kinds of places in which there must have been somebody to erase, or the proof shows nothing."""
 
 
-def _filled(day, servers: ExitStack, scale: float, seed: int) -> str:
+def _filled(day, servers: ExitStack, moving: ExitStack, scale: float, seed: int) -> str:
     """Every copy that there is: lake, warehouse, features, published marts, live figures. Returns the collector's address."""
     from simulator.demo.processes import LAKEHOUSE, Background, run
 
@@ -114,9 +120,9 @@ def _filled(day, servers: ExitStack, scale: float, seed: int) -> str:
     address = source.wait_until_ready(limit_s=120)
     password = (day.home / "source" / "password").read_text().strip()
     day.more["LAKEHOUSE_BI_URL"] = f"postgresql://megacity:{password}@{address['host']}:{address['port']}/{address['database']}"
-    cdc = servers.enter_context(Background(day, "cdc", LAKEHOUSE, "cdc", "run"))
+    cdc = moving.enter_context(Background(day, "cdc", LAKEHOUSE, "cdc", "run"))
     redis = servers.enter_context(Background(day, "redis", LAKEHOUSE, "live", "redis"))
-    collector = servers.enter_context(Background(day, "collector", LAKEHOUSE, "collect", "--port", "0"))
+    collector = moving.enter_context(Background(day, "collector", LAKEHOUSE, "collect", "--port", "0"))
     for server in (cdc, redis, collector):
         ready = server.wait_until_ready(limit_s=180)
     day.done("start of servers", cdc.ready_after_s)
