@@ -10,7 +10,8 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -76,28 +77,39 @@ def commit_raw(files: Files, contract: Contract, said: Mapping) -> None:
 def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[int]]:
     """Envelopes as raw keeps them: the payload sealed under its subject's key, or the day's, the subject the name of that key;
     and which of the envelopes these are."""
-    people = to.vault.subjects({e.subject for e in envelopes if e.subject is not None})
-    days = {day: to.vault.day_key(day) for day in {e.received_at.astimezone(UTC).date() for e in envelopes if e.subject is None}}
-    kept: list[tuple[Envelope, SubjectKey]] = []
-    places_kept: list[int] = []
-    for at, e in enumerate(envelopes):
-        owner = days[e.received_at.astimezone(UTC).date()] if e.subject is None else people.get(e.subject)
-        if owner is not None:  # the vault answers for nobody who was erased, and nothing of them is kept
-            kept.append((e, owner))
-            places_kept.append(at)
-    event_ids = [_nameless(e, o) for e, o in kept]
-    payloads = seal_all([o.key for _, o in kept], [bytes(e.payload) for e, _ in kept], [i.encode() for i in event_ids])
-    own = {"event_id": event_ids, "subject": [o.key_id for _, o in kept], "payload": payloads}
+    owners = _owners(to, envelopes)
+    places_kept = list(range(len(envelopes)))
+    if None in owners:  # the vault answers for nobody who was erased, and nothing of them is kept
+        places_kept = [at for at, owner in enumerate(owners) if owner is not None]
+        envelopes, owners = [envelopes[at] for at in places_kept], [owners[at] for at in places_kept]
     schema = sealed_schema("platform.envelope")
-    return pa.table([own.get(name) or [getattr(e, name) for e, _ in kept] for name in schema.names], schema=schema), places_kept
+    columns = {name: list(map(attrgetter(name), envelopes)) for name in schema.names}
+    event_ids = [
+        i if s is None or s not in i else _nameless(i, s, owner) for i, s, owner in zip(columns["event_id"], columns["subject"], owners)
+    ]
+    payloads = seal_all([owner.key for owner in owners], columns["payload"], [i.encode() for i in event_ids])
+    columns |= {"event_id": event_ids, "subject": [owner.key_id for owner in owners], "payload": payloads}
+    return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema), places_kept
 
 
-def _nameless(e: Envelope, owner: SubjectKey) -> str:
-    """The event's id. A producer may have put the account into it, where it would stand in clear in raw, in clean and in logs: then
-    a digest stands for it, keyed by what is destroyed with the person, and the same for every copy of the event."""
-    if e.subject is None or len(e.subject) < LEAST_CHARS or e.subject not in e.event_id:
-        return e.event_id
-    return f"id-{hmac.digest(owner.key, e.event_id.encode(), 'sha256')[:16].hex()}"
+def _owners(to: Stores, envelopes: Sequence[Envelope]) -> list[SubjectKey | None]:
+    """Under whose key each is sealed; None where its person was erased."""
+    people: dict[str | None, SubjectKey] = to.vault.subjects({e.subject for e in envelopes} - {None})
+    owners = [people.get(e.subject) for e in envelopes]
+    days: dict[date, SubjectKey] = {}
+    for at, e in enumerate(envelopes):
+        if e.subject is None:
+            day = e.received_at.astimezone(UTC).date()
+            if day not in days:
+                days[day] = to.vault.day_key(day)
+            owners[at] = days[day]
+    return owners
+
+
+def _nameless(event_id: str, subject: str, owner: SubjectKey) -> str:
+    """A producer has put the account into an event's id, where it would stand in clear in raw, in clean and in logs: a digest stands
+    for it, keyed by what is destroyed with the person, and the same for every copy of the event."""
+    return event_id if len(subject) < LEAST_CHARS else f"id-{hmac.digest(owner.key, event_id.encode(), 'sha256')[:16].hex()}"
 
 
 def put_unreadable(to: Stores, contract: Contract, pulled: Pulled, found: Sequence[Unreadable]) -> dict[str, int]:

@@ -27,6 +27,7 @@ BENCHES = (
     "online_features",
     "psychometrics",
     "text",
+    "erasure",
 )
 
 

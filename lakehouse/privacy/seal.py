@@ -7,7 +7,7 @@ makes everything sealed with it unreadable at once, wherever it was copied to; t
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,17 +35,17 @@ def unseal(key: bytes | None, sealed: bytes, aad: bytes) -> bytes:
     return _unseal(AESGCM(key), sealed, aad)
 
 
-def seal_all(keys: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes]) -> list[bytes]:
+def seal_all(keys: Sequence[bytes], plaintexts: Sequence, aads: Sequence[bytes]) -> list[bytes]:
     """Three lists of one length → the sealed bytes, in the same order."""
     nonces = os.urandom(_NONCE_BYTES * len(keys))
-    ciphers: dict[bytes, AESGCM] = {}
+    encrypts: dict[bytes, Callable[..., bytes]] = {}
     sealed = []
     for at, (key, plaintext, aad) in enumerate(zip(keys, plaintexts, aads, strict=True)):
-        cipher = ciphers.get(key)
-        if cipher is None:
-            cipher = ciphers[key] = AESGCM(key)
+        encrypt = encrypts.get(key)
+        if encrypt is None:
+            encrypt = encrypts[key] = AESGCM(key).encrypt
         nonce = nonces[at * _NONCE_BYTES : (at + 1) * _NONCE_BYTES]
-        sealed.append(_VERSION + nonce + cipher.encrypt(nonce, plaintext, aad))
+        sealed.append(b"".join((_VERSION, nonce, encrypt(nonce, plaintext, aad))))
     return sealed
 
 

@@ -160,7 +160,7 @@ class SqlVault:
         rows: list[sa.Row] = []
         with self.engine.connect() as db:
             for chunk in _chunks(set(values)):
-                rows += db.execute(sa.select(_data_key.c.pid, _data_key.c.key_id, _data_key.c.wrapped).where(by.in_(chunk)))
+                rows += db.execute(sa.select(_data_key.c.pid, _data_key.c.key_id, _as_given(_data_key.c.wrapped)).where(by.in_(chunk)))
         return [SubjectKey(pid, key, key_id) for (pid, key_id, _), key in zip(rows, self._unwrap(rows))]
 
     # -------------------------------------------------------------------------------------------------------- forgotten
@@ -238,7 +238,7 @@ class SqlVault:
 
     def _find(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str | None, str | None, bytes | None]]:
         """digest → pid, key_id, wrapped key; of one who was forgotten nothing but Nones."""
-        columns = _subject.c.digest, _subject.c.pid, _data_key.c.key_id, _data_key.c.wrapped
+        columns = _as_given(_subject.c.digest), _subject.c.pid, _data_key.c.key_id, _as_given(_data_key.c.wrapped)
         query = sa.select(*columns).outerjoin(_data_key, _data_key.c.pid == _subject.c.pid)
         return {digest: tuple(known) for digest, *known in db.execute(query.where(_subject.c.digest.in_(digests)))}
 
@@ -276,6 +276,11 @@ class SqlVault:
 
 def _derive(master: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"megacity vault: " + purpose).derive(master)
+
+
+def _as_given(column: sa.Column) -> sa.ColumnElement:
+    """Bytes as the drivers give them: SQLAlchemy would copy each of tens of thousands once more."""
+    return sa.type_coerce(column, sa.types.NullType())
 
 
 def _bound(pid: str, key_id: str) -> bytes:

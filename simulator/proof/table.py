@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 Rows = Mapping[str, Mapping[str, int]]
-_WIDTH = 130
+_WIDTH = 160
+
+
+GROWS = {
+    "rebuilt/": "built by one of the attempts",
+    "source/clean/": "history, to which the new snapshot adds",
+    "source/raw/": "history, to which the new snapshot adds",
+}
+"""Places, by how they begin, in which others have more rows afterwards, and why."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,12 @@ class Line:
 
     @property
     def is_good(self) -> bool:
-        return self.erased_after == self.hits == 0 and self.others_before == self.others_after
+        kept = self.others_after >= self.others_before if self.note else self.others_after == self.others_before
+        return self.erased_after == self.hits == 0 and kept
+
+    @property
+    def note(self) -> str:
+        return next((why for start, why in GROWS.items() if self.place.startswith(start)), "")
 
 
 def lines(before: Rows, after: Rows, erased: Sequence[str], kept: Sequence[str], scanned: Mapping[str, tuple[int, int]]) -> list[Line]:
@@ -49,10 +62,11 @@ def show(found: Sequence[Line], tried: Mapping[str, str], closed_s: Mapping[str,
     table.add_column("place", no_wrap=True)
     for name in ("erased: rows before", "after", "others: rows before", "after ", "bytes scanned", "hits", "good"):
         table.add_column(name, justify="right")
+    table.add_column("note")
     for one in found:
         mark = "[green]✓[/]" if one.is_good else "[red]✗[/]"
         numbers = (one.erased_before, one.erased_after, one.others_before, one.others_after, one.read_bytes, one.hits)
-        table.add_row(one.place, *(f"{number:,}" for number in numbers), mark)
+        table.add_row(one.place, *(f"{number:,}" for number in numbers), mark, one.note if one.others_after > one.others_before else "")
     console.print(table)
     ways = Table(title="ways back that were tried", title_justify="left")
     for name in ("way", "what became of it"):
