@@ -239,22 +239,8 @@ class DeltaTables:
 
     def _forget_once(self, table: str, delta: DeltaTable, columns: Mapping[str, bool], people: pa.Array) -> Forgotten | None:
         """None where no file names any of them."""
-        done, actions, days = Forgotten(), [], set()
-        for live in delta_settling.live_files(delta):
-            where = f"{self._uri(table)}/{live.path}"
-            if not delta_forgetting.names_somebody(where, columns, people):
-                continue
-            rows = pq.read_table(where, partitioning=None)
-            kept, emptied = delta_forgetting.without(rows, columns, people)
-            values = {} if live.day is None else {_PARTITION: live.day.isoformat()}
-            data = parquet(kept, delta_forgetting.level_of(live.path)) if kept.num_rows else b""
-            if data:
-                path = delta_forgetting.name_of(live.path, data)
-                self._files.put(f"{table}/{path}", data)
-                actions.append(AddAction(path, len(data), values, _now_ms(), True, statistics(kept)))
-            actions.append(RemoveAction(live.path, True, _now_ms(), live.size, values))
-            days |= set() if live.day is None else {live.day}
-            done += Forgotten(rows.num_rows - kept.num_rows, emptied, 1, live.size, len(data), frozenset(days))
+        put = lambda path, data: self._files.put(f"{table}/{path}", data)  # noqa: E731
+        done, actions = delta_forgetting.written(self._uri(table), delta_settling.live_files(delta), columns, people, put)
         if not actions:
             return None
         with self._alone(table):
@@ -266,7 +252,7 @@ class DeltaTables:
                 actions,
                 mode="append",
                 schema=delta.schema(),
-                partition_by=[_PARTITION] if days else None,
+                partition_by=[_PARTITION] if done.days else None,
                 commit_properties=CommitProperties(custom_metadata={_FORGETS: True}),
             )
         return done

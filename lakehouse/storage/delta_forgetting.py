@@ -8,15 +8,43 @@ DELETE writes one, nor statistics (delta_files.py).
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from deltalake.transaction import AddAction, RemoveAction
 
+from lakehouse.storage.delta_files import parquet, statistics
+from lakehouse.storage.delta_settling import Live
+from lakehouse.storage.protocols import Forgotten
 from lakehouse.storage.tiers import TIERS
 
 _MARK_CHARS = 15  # of settled-<six digits>-, by which delta_settling.py knows that a file is in order
+
+
+def written(
+    uri: str, files: Sequence[Live], columns: Mapping[str, bool], people: pa.Array, put: Callable[[str, bytes], None]
+) -> tuple[Forgotten, list[AddAction | RemoveAction]]:
+    """Write the files anew that name any of `people`; what went, and what the log is to say of it."""
+    done, actions, now_ms = Forgotten(), [], int(datetime.now(UTC).timestamp() * 1000)
+    for live in files:
+        where = f"{uri}/{live.path}"
+        if not names_somebody(where, columns, people):
+            continue
+        rows = pq.read_table(where, partitioning=None)
+        kept, emptied = without(rows, columns, people)
+        values = {} if live.day is None else {"dt": live.day.isoformat()}
+        data = parquet(kept, level_of(live.path)) if kept.num_rows else b""
+        if data:
+            path = name_of(live.path, data)
+            put(path, data)
+            actions.append(AddAction(path, len(data), values, now_ms, True, statistics(kept)))
+        actions.append(RemoveAction(live.path, True, now_ms, live.size, values))
+        days = frozenset() if live.day is None else frozenset({live.day})
+        done += Forgotten(rows.num_rows - kept.num_rows, emptied, 1, live.size, len(data), days)
+    return done, actions
 
 
 def naming(there: Collection[str], columns: Mapping[str, bool]) -> dict[str, bool]:
