@@ -3,6 +3,7 @@
     contracts/ ─▶ released.json      what others rely on; a breaking change is refused before it is written
                ─▶ dbt_project/…      sources, staging, model contracts, column lists, seeds
                ─▶ terraform/…        a file a clean table, the datasets, and what each level sees
+               ─▶ docs/dpia/…        an impact assessment a dataset, with the review that lies beside it
                ─▶ docs/catalogue/…   a page a dataset; docs/{settings,commands,exit_codes}.md
 
 Each says who made it, and a test fails when one is stale.
@@ -17,7 +18,7 @@ from lakehouse.contracts import catalogue, dbt, evolve, live, terraform
 from lakehouse.contracts.made_from import lineage
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import ContractError
-from lakehouse.privacy import bigquery
+from lakehouse.privacy import bigquery, dpia
 
 NOTE = "Made by `make generate` from contracts/ and code. Do not edit."
 _COMMENT = {".md": "<!-- {} -->\n\n", ".yml": "# {}\n\n", ".sql": "{{# {} #}}\n\n"}
@@ -33,6 +34,8 @@ def generated(contracts: Registry, root: Path) -> dict[str, str]:
     made_from = lineage(contracts, root / "dbt_project" / "models", dbt.staging_models(contracts))
     for contract in contracts:
         texts[f"docs/catalogue/{contract.id}.md"] = catalogue.contract_page(contract, contracts, made_from)
+    texts[f"{dpia.FOLDER}/README.md"] = dpia.index(contracts, made_from, root)
+    texts |= {f"{dpia.FOLDER}/{c.id}.md": dpia.page(c, contracts, made_from, root) for c in dpia.assessed(contracts)}
     manual_pages: dict[str, Callable[[], str]] = {
         "docs/settings.md": manual.settings_page,
         "docs/commands.md": manual.commands_page,
@@ -87,7 +90,12 @@ def write(contracts: Registry, root: Path) -> list[str]:
 
 def _orphans(root: Path, texts: dict[str, str]) -> list[str]:
     """Files that we once made of a contract that is gone."""
-    made = [*(root / "docs" / "catalogue").glob("*.md"), *(root / dbt.STAGING).glob("stg_*.sql"), *(root / terraform.TABLES).glob("*.json")]
+    made = [
+        *(root / "docs" / "catalogue").glob("*.md"),
+        *(root / dpia.FOLDER).glob("*.md"),
+        *(root / dbt.STAGING).glob("stg_*.sql"),
+        *(root / terraform.TABLES).glob("*.json"),
+    ]
     return [path for path in (str(file.relative_to(root)) for file in made) if path not in texts]
 
 

@@ -1,0 +1,271 @@
+"""Data protection impact assessments: a page a dataset, from its contract, where its data flows, who sees it and how long it stays.
+
+    contract ─┬▶ whose data, and what becomes of each field ┐
+    lineage ──┼▶ made from, made into, shown on             ├▶ facts ─▶ page, and a digest of the facts
+    policy ───┼▶ who sees which columns                     │              ▲
+    rules ────┴▶ what could go wrong, and what is done      ┘   reviews/<dataset>.md: what people have judged, of which digest
+
+A review is text that somebody has written and stands by. It names the digest of what it judged; where the facts are others since, the
+page says that the review is of an older state (GDPR article 35(11)). Whether an assessment is required follows article 35(3) and the
+Korean PIPA's article 33, as far as classifications can tell.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from lakehouse.contracts.made_from import Lineage
+from lakehouse.contracts.model import Contract, Field
+from lakehouse.contracts.registry import Registry
+from lakehouse.privacy.access import Level, Sight, access, columns_of, zone_of_lake
+from lakehouse.privacy.naming import pseudonyms
+from lakehouse.privacy.roles import GRANTS, READS
+
+FOLDER, REVIEWS = "docs/dpia", "docs/dpia/reviews"
+_REVIEW = re.compile(r"\A- reviewed on: (\d{4}-\d\d-\d\d)\n- reviewed by: ([^\n]+)\n- of: ([0-9a-f]{12})\n")
+_NOTHING = "—"
+
+
+class Standing(StrEnum):
+    """What has become of the review of a dataset."""
+
+    CURRENT = "reviewed"
+    OLDER = "reviewed in an older state"
+    MISSING = "not reviewed"
+    NEEDLESS = "names nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Something that could go wrong for a person, where it can at all, and what is done about it."""
+
+    what: str
+    concerns: Callable[[Contract, tuple[Field, ...]], bool]
+    measure: str
+    makes_it_required: bool = False
+
+
+def assessed(contracts: Registry) -> list[Contract]:
+    """Every dataset that holds, or is made from, what people do."""
+    return sorted(contracts.layer("stream", "table", "derived", "curated", "features", "live"), key=lambda c: c.id)
+
+
+def facts(contract: Contract, contracts: Registry, made_from: Lineage) -> list[str]:
+    """The page without its review: whatever changes here must be looked at again."""
+    columns = columns_of(contract, contracts)
+    return [
+        *_what(contract),
+        *_whose(contract, contracts, columns),
+        *_flow(contract, made_from),
+        *_seen(contract, contracts),
+        *_kept(contract),
+        *_risks(contract, columns),
+    ]
+
+
+def digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def standing(contract: Contract, contracts: Registry, made_from: Lineage, root: Path) -> Standing:
+    if not is_about_people(contract, contracts):
+        return Standing.NEEDLESS
+    review = review_of(contract, root)
+    if review is None:
+        return Standing.MISSING
+    return Standing.CURRENT if review[2] == digest(facts(contract, contracts, made_from)) else Standing.OLDER
+
+
+def review_of(contract: Contract, root: Path) -> tuple[str, str, str, str] | None:
+    """(day, by whom, digest, text). Raises ValueError where there is a file that does not begin as a review must."""
+    path = root / REVIEWS / f"{contract.id}.md"
+    if not path.exists():
+        return None
+    text = path.read_text(encoding="utf-8")
+    head = _REVIEW.match(text)
+    if head is None:
+        raise ValueError(f"{path.name} must begin with the lines `- reviewed on: `, `- reviewed by: ` and `- of: ` a digest")
+    return *head.groups(), text[head.end() :].strip()
+
+
+def is_about_people(contract: Contract, contracts: Registry) -> bool:
+    """Whether a row of it is about somebody, in raw or as it can be read."""
+    named = pseudonyms(contracts.vocabulary)
+    return contract.subject is not None or any(f.name in named for f in columns_of(contract, contracts))
+
+
+def page(contract: Contract, contracts: Registry, made_from: Lineage, root: Path) -> str:
+    lines, state = facts(contract, contracts, made_from), standing(contract, contracts, made_from, root)
+    head = [
+        f"# Impact assessment: {contract.id}",
+        "",
+        f"**{state.value}**; these facts are `{digest(lines)}`. Dataset: [{contract.id}](../catalogue/{contract.id}.md).",
+    ]
+    review = review_of(contract, root)
+    judged = ["", "## Review", ""]
+    if review is None:
+        asked = (
+            f"Nobody has judged this yet: write `{REVIEWS}/{contract.id}.md`, beginning as [the others](reviews) do, of `{digest(lines)}`."
+        )
+        judged += [asked if is_about_people(contract, contracts) else "Rows are about nobody; nothing to judge."]
+    else:
+        day, by, of, text = review
+        older = "" if state is Standing.CURRENT else f" **The facts have changed since: they were `{of}`.**"
+        judged += [f"By {by}, on {day}.{older}", "", text]
+    return "\n".join([*head, *lines, *judged]) + "\n"
+
+
+def index(contracts: Registry, made_from: Lineage, root: Path) -> str:
+    lines = [
+        "# Impact assessments",
+        "",
+        "One page a dataset, from its contract, its flows, who sees it and how long it stays; and what people have judged of it, in [reviews](reviews).",
+        "A review names the facts that it is of; where these have changed since, it must be looked at again.",
+        "",
+        "| dataset | required | because | review |",
+        "| --- | --- | --- | --- |",
+    ]
+    for contract in assessed(contracts):
+        why = required_because(contract, contracts)
+        state = standing(contract, contracts, made_from, root).value
+        lines.append(f"| [{contract.id}]({contract.id}.md) | {'yes' if why else 'no'} | {'; '.join(why) or _NOTHING} | {state} |")
+    return "\n".join(lines) + "\n"
+
+
+def required_because(contract: Contract, contracts: Registry) -> list[str]:
+    if not is_about_people(contract, contracts):
+        return []
+    columns = columns_of(contract, contracts)
+    return [risk.what for risk in RISKS if risk.makes_it_required and risk.concerns(contract, columns)]
+
+
+def _what(contract: Contract) -> list[str]:
+    return ["", "## What it is for", "", contract.purpose, "", f"A row: {contract.description} Owner: {contract.owner}."]
+
+
+def _whose(contract: Contract, contracts: Registry, columns: tuple[Field, ...]) -> list[str]:
+    about = (
+        f"The person in `{contract.subject}`"
+        if contract.subject
+        else "Whoever its pseudonyms name"
+        if is_about_people(contract, contracts)
+        else "Nobody"
+    )
+    lines = ["", "## Whose data, and what becomes of it", "", f"{about}.", ""]
+    if contract.is_ingested:
+        lines += ["| field as sent | class | in tables |", "| --- | --- | --- |"]
+        for f in contract.fields:
+            becomes = {"keep": "as it is", "drop": "not there; sealed in raw until it expires"}.get(
+                f.treatment, f"`{f.becomes}` ({f.treatment})"
+            )
+            lines.append(f"| `{f.name}` | {f.classification} | {becomes} |")
+        return lines
+    return [*lines, "| column | class |", "| --- | --- |", *(f"| `{f.name}` | {f.classification} |" for f in columns)]
+
+
+def _flow(contract: Contract, made_from: Lineage) -> list[str]:
+    linked = lambda names: ", ".join(f"[{name}]({name}.md)" for name in names) or _NOTHING  # noqa: E731
+    shown = ", ".join(made_from.dashboards.get(contract.id, ())) or _NOTHING
+    rows = [("made from", linked(made_from.parents.get(contract.id, ()))), ("made into", linked(made_from.children.get(contract.id, ())))]
+    return [
+        "",
+        "## Where it flows",
+        "",
+        "| | |",
+        "| --- | --- |",
+        *(f"| {name} | {value} |" for name, value in [*rows, ("shown on", shown)]),
+    ]
+
+
+def _seen(contract: Contract, contracts: Registry) -> list[str]:
+    what, zone = access(contract, contracts), zone_of_lake(contract)
+    lines = ["", "## Who sees it", "", "| level | roles, each for its purposes | in clear | masked |", "| --- | --- | --- | --- |"]
+    for level in Level:
+        sights = what.sights.get(level, {})
+        roles = sorted(
+            f"{role} ({', '.join(uses)})"
+            for role, grant in GRANTS.items()
+            if grant.level is level and (uses := [p for p in grant.purposes if zone in READS[p]])
+        )
+        if sights and roles:
+            masked = ", ".join(f"`{name}` ({sight})" for name, sight in sights.items() if sight is not Sight.SHOW) or _NOTHING
+            lines.append(f"| {level} | {', '.join(roles)} | {sum(s is Sight.SHOW for s in sights.values())} columns | {masked} |")
+    public = f"Public: rows that stand for enough people, by `{what.people}`." if Level.L1 in what.sights else "Nothing of it is public."
+    return [*lines, "", f"Rows are seen by whoever may see their {what.holding.value}. {public}"]
+
+
+def _kept(contract: Contract) -> list[str]:
+    raw = f"Raw, sealed under each person's key: {contract.raw_retention_days} days. " if contract.is_ingested else ""
+    media = (
+        f"Media ({', '.join(k.name for k in contract.media_kinds)}), sealed: {contract.raw_retention_days} days. "
+        if contract.media_kinds
+        else ""
+    )
+    return [
+        "",
+        "## How long",
+        "",
+        f"{raw}{media}Tables: until the person asks to be forgotten, or their term ends. [Forgetting](../privacy.md).",
+    ]
+
+
+def _risks(contract: Contract, columns: tuple[Field, ...]) -> list[str]:
+    found = [risk for risk in RISKS if risk.concerns(contract, columns)]
+    lines = ["", "## What could go wrong, and what is done", "", "| risk | measure |", "| --- | --- |"]
+    return [*lines, *(f"| {risk.what} | {risk.measure} |" for risk in found)] if found else [*lines[:3], "Nothing that a rule knows."]
+
+
+def _has(classification: str) -> Callable[[Contract, tuple[Field, ...]], bool]:
+    return lambda contract, columns: any(f.classification == classification for f in (*contract.fields, *columns))
+
+
+def _treats(treatment: str) -> Callable[[Contract, tuple[Field, ...]], bool]:
+    return lambda contract, columns: any(f.treatment == treatment for f in contract.fields)
+
+
+RISKS = (
+    Risk(
+        "face, voice or movement of a person is recorded",
+        lambda contract, columns: bool(contract.media_kinds),
+        "sealed while it arrives, deleted after its days, opened by the person's key alone; events refer to it by a random id",
+        makes_it_required=True,
+    ),
+    Risk(
+        "people write about themselves and others in their own words",
+        lambda contract, columns: any(f.classification == "sensitive" and f.type == "text" for f in (*contract.fields, *columns)),
+        "dropped, or redacted on the way to clean and still sensitive there: [how much is found](../privacy_text.md)",
+        makes_it_required=True,
+    ),
+    Risk(
+        "what somebody does is followed over time, and judged",
+        lambda contract, columns: contract.layer in ("derived", "features", "live") and any(f.name.endswith("_pid") for f in columns),
+        "by pseudonym, and erased with what it was worked out from; who may read it for what is the policy's",
+        makes_it_required=True,
+    ),
+    Risk(
+        "direct identifiers arrive",
+        _has("identifier"),
+        "sealed at landing under the person's own key; a random pseudonym takes their place, and the vault alone ties the two",
+    ),
+    Risk(
+        "a pseudonym is brought together with its person",
+        _treats("pseudonymise"),
+        "the vault alone ties the two, by a keyed digest; the tie is destroyed at once when the person asks",
+    ),
+    Risk("where somebody was can be seen", _treats("truncate_ip"), "the network alone is kept (/24, /48)"),
+    Risk("age narrows down who it is", _treats("year_only"), "the year of birth alone is kept"),
+    Risk(
+        "a small group gives its members away",
+        lambda contract, columns: contract.layer == "curated" and not any(f.name.endswith("_pid") for f in columns),
+        "public only where a row stands for enough people; otherwise by tenant and zone",
+    ),
+    Risk(
+        "a copy is forgotten when a person asks to be",
+        lambda contract, columns: contract.subject is not None,
+        "every byte is scanned before a receipt is signed",
+    ),
+)
+"""What rules can tell from a contract; what they cannot, a review adds."""
