@@ -17,7 +17,7 @@ from pyarrow import parquet
 from feature_repo.serving import require_registered
 from lakehouse.contracts import Contract, registry
 from lakehouse.errors import BadInputError, CorruptError
-from lakehouse.privacy.access import pseudonyms
+from lakehouse.privacy.naming import pseudonyms
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -93,7 +93,7 @@ def training_frame(
 def _seen(entities: pa.Table, hidden: frozenset[str]) -> pa.Array:
     """Which rows name nobody hidden, in any key that is a person's."""
     seen = pa.array([True] * entities.num_rows)
-    for name in pseudonyms(registry()) & set(entities.column_names):
+    for name in pseudonyms(registry().vocabulary) & set(entities.column_names):
         seen = pc.and_(seen, pc.invert(pc.is_in(entities[name], pa.array(sorted(hidden), pa.string()))))
     return seen
 

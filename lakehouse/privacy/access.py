@@ -25,6 +25,7 @@ from enum import StrEnum
 from lakehouse.contracts.model import KEPT_BY_DEFAULT, Contract, Field
 from lakehouse.contracts.project import clean_fields
 from lakehouse.contracts.registry import Registry
+from lakehouse.privacy.naming import pseudonyms
 
 LEAST_PEOPLE = 5
 """A row of fewer people than this is not shown as public: it could be about somebody."""
@@ -77,7 +78,7 @@ class Access:
 
 def access(contract: Contract, contracts: Registry) -> Access:
     fields = columns_of(contract, contracts)
-    names, naming = {f.name for f in fields}, pseudonyms(contracts)
+    names, naming = {f.name for f in fields}, pseudonyms(contracts.vocabulary)
     persons = tuple(f.name for f in fields if f.name in naming)
     counted = None if persons else _least(names)
     sights = {level: {f.name: _sight(f, level, f.name in persons) for f in fields} for level in (Level.L2, Level.L3, Level.L4)}
@@ -90,11 +91,6 @@ def access(contract: Contract, contracts: Registry) -> Access:
 def columns_of(contract: Contract, contracts: Registry) -> tuple[Field, ...]:
     """Its columns as they can be read: those of clean after their treatment."""
     return clean_fields(contract, contracts.vocabulary) if contract.is_clean else contract.fields
-
-
-def pseudonyms(contracts: Registry) -> frozenset[str]:
-    """Every name under which a column holds pseudonyms."""
-    return frozenset(word.becomes for word in contracts.vocabulary.values() if word.treatment == "pseudonymise")
 
 
 def zone_of_lake(contract: Contract) -> str:
