@@ -31,6 +31,7 @@ from lakehouse import places
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
 from lakehouse.envelope import Envelope
+from lakehouse.privacy.columns import encrypted
 from lakehouse.verdicts import Rejection
 
 _NAME, _LANDED_AS = b"name", b"landed_as"
@@ -134,7 +135,8 @@ def _commit(to: Target, clean: pa.Table, name: str, fates: pa.Table) -> None:
     if clean.num_rows:
         if fates.num_rows:
             _put_in_hand(to, fates, {_NAME: name.encode()})
-        to.at.tables.append(to.table, clean, name, {"rows": clean.num_rows, "valid": clean.num_rows})
+        rows = encrypted(clean, to.contract, registry().vocabulary, to.at.vault)
+        to.at.tables.append(to.table, rows, name, {"rows": clean.num_rows, "valid": clean.num_rows})
     if fates.num_rows:
         _put_fates(to, fates, name)
 

@@ -24,6 +24,7 @@ from lakehouse import places
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
 from lakehouse.envelope import Envelope
+from lakehouse.privacy.columns import encrypted
 from lakehouse.privacy.seal import seal_all
 from lakehouse.storage.protocols import Files, SubjectKey
 from lakehouse.verdicts import Rejection
@@ -144,7 +145,8 @@ def put_clean(to: Stores, contract: Contract, name: str, clean: pa.Table, marker
     to.files.put(in_hand, json.dumps({"name": name, "markers": list(markers)}).encode())
     if clean.num_rows:
         totals = {key: sum(m[key] for m in markers) for key in ("rows", "valid", "duplicates", "rejected")}
-        to.tables.append(places.clean_table(contract.domain, contract.table), clean, name, totals)
+        rows = encrypted(clean, contract, registry().vocabulary, to.vault)
+        to.tables.append(places.clean_table(contract.domain, contract.table), rows, name, totals)
     put_markers(to, contract, markers)
 
 

@@ -5,6 +5,7 @@
                          lakehouse://raw   lakehouse://clean                                                ▼ lakehouse://curated
     feature_serving:                                                                                      serve ─▶ lakehouse://features
     user_deletion_pipeline:  erase ─▶ check deadlines
+    daily_key_rotation:  rotate keys ─▶ check keys
 
 A task runs the same `lakehouse` command that a person or CI would run (lakehouse_command.py), from the project's folder, with
 the environment that Airflow was given. What a DAG is chained by is an Asset, and an Asset of a zone is published by the check
@@ -170,3 +171,11 @@ def erase() -> LakehouseCommand:
 
 def check_deadlines() -> LakehouseCommand:
     return _verb("check_deadlines", "privacy", "overdue", does="Alerts of requests that are due soon, or were.")
+
+
+def rotate_keys() -> LakehouseCommand:
+    return _verb("rotate_keys", "vault", "rotate", "--when-due", does="Puts new keys in the place of those that are 90 days old.")
+
+
+def check_keys() -> LakehouseCommand:
+    return _verb("check_keys", "vault", "status", does="Fails where the vault's keys are overdue, or a rotation was not ended.")

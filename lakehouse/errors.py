@@ -118,7 +118,7 @@ class NotForgottenError(LakehouseError):
 
 
 class OverdueError(LakehouseError):
-    """Requests of people are due soon, or were."""
+    """Something with a term is due soon, or was: requests of people, the rotation of the vault's keys."""
 
     exit_code = 24
     is_final = True

@@ -20,6 +20,7 @@ resource "google_kms_crypto_key" "lake" {
   }
 }
 
+# KMS makes a version every 90 days; `lakehouse vault rotate` takes the newest, wraps everything by it, and destroys those before.
 resource "google_kms_crypto_key" "vault" {
   name                       = "vault"
   key_ring                   = google_kms_key_ring.lakehouse.id

@@ -5,7 +5,7 @@ Pure functions; generate.py writes what they return.
 
 from lakehouse.contracts.made_from import Lineage
 from lakehouse.contracts.model import Contract, Field
-from lakehouse.contracts.project import clean_fields
+from lakehouse.contracts.project import clean_fields, restricted
 from lakehouse.contracts.registry import Registry
 from lakehouse.contracts.types import TYPES
 
@@ -61,9 +61,15 @@ def contract_page(contract: Contract, contracts: Registry, made_from: Lineage) -
     if contract.media_kinds:
         lines += ["", "## Media objects", "", "| kind | content types | at most |", "| --- | --- | --- |"]
         lines += [f"| `{k.name}` | {', '.join(k.content_types)} | {k.max_bytes // 2**20} MiB |" for k in contract.media_kinds]
-    lines += ["", "## Fields" if not contract.is_ingested else "## Payload", "", *_field_table(contract.fields, contract.is_ingested)]
+    lines += [
+        "",
+        "## Fields" if not contract.is_ingested else "## Payload",
+        "",
+        *_field_table(contract.fields, contract.is_ingested, frozenset()),
+    ]
     if contract.is_ingested:
-        lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False)]
+        encrypted = frozenset(restricted(contract, contracts.vocabulary))
+        lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False, encrypted)]
     return "\n".join(lines) + "\n"
 
 
@@ -90,11 +96,16 @@ def _node(contract_id: str) -> str:
     return contract_id.replace(".", "_")
 
 
-def _field_table(fields: tuple[Field, ...], with_treatment: bool) -> list[str]:
+def _field_table(fields: tuple[Field, ...], with_treatment: bool, encrypted: frozenset[str]) -> list[str]:
     head = ["field", "type", "required", "classification", *(["in clean"] if with_treatment else []), "meaning"]
     rows = [f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |"]
     for f in fields:
-        cells = [f"`{f.name}`", f"{f.type} ({TYPES[f.type].bigquery})", "yes" if f.required else "", f.classification]
+        cells = [
+            f"`{f.name}`",
+            f"{f.type} ({TYPES[f.type].bigquery})",
+            "yes" if f.required else "",
+            f.classification + (", encrypted" if f.name in encrypted else ""),
+        ]
         if with_treatment:
             cells.append({"keep": "as it is", "drop": "dropped"}.get(f.treatment, f"`{f.becomes}` ({f.treatment})"))
         rows.append(f"| {' | '.join([*cells, f.description + _limits(f)])} |")

@@ -87,7 +87,8 @@ def _event_type_breaches(contract: str, old: dict, new: dict) -> list[Breach]:
 
 
 def _field_breaches(old: dict, new: dict, is_output: bool) -> list[str]:
-    fixed = ("type",) if _is_first_seen(old, new) else ("type", "treatment", "becomes")
+    # Of an output nothing is treated: what is in it was, on its way.
+    fixed = ("type",) if is_output or _is_first_seen(old, new) else ("type", "treatment", "becomes")
     found = [f"{k} changed from {old.get(k)!r} to {new.get(k)!r}" for k in fixed if old.get(k) != new.get(k)]
     if is_output:
         if old.get("required") and not new.get("required"):

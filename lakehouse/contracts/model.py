@@ -29,6 +29,7 @@ class Field:
     values: tuple[str, ...] = ()
     required: bool = False
     unique: bool = False
+    is_compared: bool = False  # of a restricted column: equal values stay equal when they are encrypted
     references: str | None = None  # "table.column" that every value must be found in
 
     def also(self, **changes: object) -> "Field":

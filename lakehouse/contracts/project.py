@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pyarrow as pa
 
-from lakehouse.contracts.model import MAX_TEXT, Contract, Field
+from lakehouse.contracts.model import KEPT_BY_DEFAULT, MAX_TEXT, Contract, Field
 from lakehouse.contracts.types import TYPES
 
 # Before every clean row's own fields; the envelope gives them.
@@ -42,6 +42,11 @@ def clean_fields(contract: Contract, words: dict[str, Field]) -> tuple[Field, ..
             columns.append(words[field.becomes].also(required=field.required))
     columns.append(words["dt"].also(required=True))
     return tuple(columns)
+
+
+def restricted(contract: Contract, words: dict[str, Field]) -> dict[str, bool]:
+    """Column of a clean table that is encrypted there, since it is personal or sensitive still → whether equal values stay equal."""
+    return {f.name: f.is_compared for f in clean_fields(contract, words) if f.classification not in KEPT_BY_DEFAULT}
 
 
 def clustering(contract: Contract, words: dict[str, Field]) -> tuple[str, ...]:

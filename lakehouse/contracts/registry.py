@@ -230,6 +230,7 @@ def _vocabulary(path: Path) -> dict[str, Field]:
                     max_length=spec.get("max_length"),
                     pattern=spec.get("pattern"),
                     values=tuple(spec.get("values", ())),
+                    is_compared=spec.get("compared", False),
                 )
             )
     for word in words.values():
@@ -237,6 +238,7 @@ def _vocabulary(path: Path) -> dict[str, Field]:
             raise ContractError(f"vocabulary.yaml: {word.name} becomes {word.becomes!r}, which is not described")
         if word.becomes:
             _refuse_looser(word, words[word.becomes])
+            _refuse_unencryptable(words[word.becomes])
     return words
 
 
@@ -267,6 +269,14 @@ def _refuse_looser(word: Field, becomes: Field) -> None:
             f"vocabulary.yaml: {becomes.name}: a redacted text is a text, sensitive, and nothing else may be made of it",
             hint="classification: sensitive, and no treatment of its own",
         )
+
+
+def _refuse_unencryptable(becomes: Field) -> None:
+    """What is stored and restricted is encrypted (privacy/columns.py), and only texts are."""
+    if becomes.classification not in KEPT_BY_DEFAULT and becomes.type != "text":
+        raise ContractError(f"vocabulary.yaml: {becomes.name}: a restricted column is a text", hint="type: text, or treat it further")
+    if becomes.is_compared and becomes.classification in KEPT_BY_DEFAULT:
+        raise ContractError(f"vocabulary.yaml: {becomes.name}: `compared` goes with what is encrypted", hint="leave it out")
 
 
 def _yaml(path: Path) -> dict:

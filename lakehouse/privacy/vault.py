@@ -2,7 +2,7 @@
 
     subject ─ HMAC ─▶ subject(digest → pid) ─▶ data_key(pid ↔ key_id → key, wrapped) ◀─ "day:2026-01-31", for payloads about nobody
                                                         ▲
-                       KeyWrapper (a key file, Cloud KMS) ─▶ master key, unwrapped once a process
+              KeyWrapper (key files, Cloud KMS) ─▶ master key, unwrapped once a process and made anew every 90 days (keyring.py)
 
     forget(): data_key's row goes, and the pid out of subject, where two keyed digests stay: the person's, who is known by it
     and refused when they come again, and the pid's, by which rows are known that a backup brings back.
@@ -16,27 +16,19 @@ import hmac
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import Protocol
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy.dialects import postgresql, sqlite
 
-from lakehouse.errors import CorruptError, SettingsError
-from lakehouse.privacy.seal import KEY_BYTES, new_key, seal, seal_all, unseal, unseal_all
-from lakehouse.storage.durable import make_folder, sync_folder, write_all
+from lakehouse.privacy.key_file import KeyWrapper
+from lakehouse.privacy.keyring import KEY, Keyring, data_key
 from lakehouse.storage.protocols import SubjectKey, Tombstone
-from lakehouse.storage.sql import Utc, create_tables, empty_the_log
+from lakehouse.storage.sql import INSERT, Utc, create_tables, empty_the_log
 
 _CHUNK = 5_000  # values in one statement; SQLite takes 32,766
 
 _metadata = sa.MetaData()
-_master = sa.Table(
-    "master_key", _metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("wrapped", sa.LargeBinary, nullable=False)
-)
 _subject = sa.Table(
     "subject",
     _metadata,
@@ -45,62 +37,6 @@ _subject = sa.Table(
     sa.Column("forgotten_at", Utc),
     sa.Column("pid_digest", sa.LargeBinary(32), unique=True),
 )
-_data_key = sa.Table(
-    "data_key",
-    _metadata,
-    sa.Column("key_id", sa.String(32), primary_key=True),
-    sa.Column("pid", sa.String(32), nullable=False, unique=True),
-    sa.Column("wrapped", sa.LargeBinary, nullable=False),
-)
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}  # both know ON CONFLICT DO NOTHING
-
-
-class KeyWrapper(Protocol):
-    """Whatever guards the master key."""
-
-    def wrap(self, key: bytes) -> bytes: ...
-
-    def unwrap(self, wrapped: bytes) -> bytes:
-        """Raises CorruptError where it was not wrapped by this one."""
-
-
-class KeyFile:
-    """KeyWrapper of the local profile: a key in a file that only its owner may read, made on first use."""
-
-    _AAD = b"vault master key"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        if not path.exists():
-            self._make()
-        self._key = path.read_bytes()
-        if len(self._key) != KEY_BYTES:
-            raise CorruptError(f"{path} is no key", hint="restore it from your backup: without it nothing in raw can be read")
-
-    def _make(self) -> None:
-        """Several processes may come here at once: link() lets the first one's key stand."""
-        make_folder(self._path.parent)
-        draft = self._path.with_name(f"{self._path.name}.{os.urandom(4).hex()}")
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            write_all(fd, new_key())
-            os.fsync(fd)
-            os.link(draft, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            os.close(fd)
-            draft.unlink()
-        sync_folder(self._path.parent)
-
-    def wrap(self, key: bytes) -> bytes:
-        return seal(self._key, key, self._AAD)
-
-    def unwrap(self, wrapped: bytes) -> bytes:
-        try:
-            return unseal(self._key, wrapped, self._AAD)
-        except CorruptError as error:
-            raise CorruptError("the vault was made with another master key", hint=f"restore {self._path} as it was") from error
 
 
 class SqlVault:
@@ -108,14 +44,11 @@ class SqlVault:
 
     def __init__(self, engine: sa.Engine, wrapper: KeyWrapper) -> None:
         """Raises CorruptError where `wrapper` is not the one that the vault was made with."""
-        if engine.dialect.name not in _INSERT:
-            raise SettingsError(f"no vault on {engine.dialect.name}", hint=f"LAKEHOUSE_VAULT_URL: use one of {', '.join(_INSERT)}")
+        self.keyring = Keyring(engine, wrapper)
         self.engine = engine
-        self._insert = _INSERT[engine.dialect.name]
+        self._insert = INSERT[engine.dialect.name]
         create_tables(engine, _metadata)
-        self._master = self._master_key(wrapper)
-        self._digest_key = _derive(self._master, b"subject digest")
-        self._wrapping_key = _derive(self._master, b"data key wrapping")
+        self._digest_key = self.keyring.digest_key
 
     def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
         """Pseudonym and key of each, made on first sight. A subject who was forgotten is absent from the answer."""
@@ -127,41 +60,46 @@ class SqlVault:
 
     def _subjects(self, subjects: Collection[str], is_made: bool) -> dict[str, SubjectKey]:
         digests = self._digests(subjects)
-        found: dict[bytes, tuple[str | None, str | None, bytes | None]] = {}
+        found: dict[bytes, tuple] = {}
         with self.engine.connect() as db:
             for chunk in _chunks(digests):
                 found |= self._find(db, chunk)
         # In one order for everybody: two processes that make the same people must not wait for each other in a circle.
         for chunk in _chunks(sorted(d for d in digests if d not in found)) if is_made else ():
-            with self.engine.begin() as db:
-                found |= self._make(db, chunk)
+            found |= self.keyring.writing(partial(self._make, digests=chunk))
         rows = [(digests[digest], *known) for digest, known in found.items() if known[2] is not None]
-        keys = self._unwrap([row[1:] for row in rows])
-        return {subject: SubjectKey(pid, key, key_id) for (subject, pid, key_id, _), key in zip(rows, keys)}
+        keys = self.keyring.unwrap([row[1:] for row in rows])
+        return {subject: SubjectKey(pid, key, key_id) for (subject, pid, key_id, *_), key in zip(rows, keys)}
 
     def day_key(self, day: date) -> SubjectKey:
         name = f"day:{day.isoformat()}"
-        known = self.keys([name])
-        if name not in known:
-            with self.engine.begin() as db:
-                self._add(db, _data_key, [{"key_id": name, "pid": name, "wrapped": self._wrap([(name, name)])[0]}])
-            known = self.keys([name])
-        return known[name]
+        return SubjectKey(name, self.keyring.named(name), name)
+
+    def column_key(self, is_compared: bool = False) -> SubjectKey:
+        """Every generation of the master key has its own; earlier ones stay, for the values that name them."""
+        name = "column:compared" if is_compared else f"column:{self.keyring.newest}"
+        return SubjectKey(name, self.keyring.named(name), name)
+
+    def named(self, beginning: str) -> list[str]:
+        return self.keyring.names(beginning)
+
+    def destroy(self, names: Collection[str]) -> int:
+        return self.keyring.destroy(names)
 
     def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
         """Owners and data keys by the name of the key. A destroyed or unknown one is absent from the answer."""
-        return {known.key_id: known for known in self._keys(_data_key.c.key_id, key_ids)}
+        return {known.key_id: known for known in self._keys(data_key.c.key_id, key_ids)}
 
     def people(self, pids: Collection[str]) -> dict[str, SubjectKey]:
         """The same by pseudonym."""
-        return {known.pid: known for known in self._keys(_data_key.c.pid, pids)}
+        return {known.pid: known for known in self._keys(data_key.c.pid, pids)}
 
     def _keys(self, by: sa.Column, values: Collection[str]) -> list[SubjectKey]:
         rows: list[sa.Row] = []
         with self.engine.connect() as db:
             for chunk in _chunks(set(values)):
-                rows += db.execute(sa.select(_data_key.c.pid, _data_key.c.key_id, _as_given(_data_key.c.wrapped)).where(by.in_(chunk)))
-        return [SubjectKey(pid, key, key_id) for (pid, key_id, _), key in zip(rows, self._unwrap(rows))]
+                rows += db.execute(sa.select(*KEY).where(by.in_(chunk)))
+        return [SubjectKey(row.pid, key, row.key_id) for row, key in zip(rows, self.keyring.unwrap(rows))]
 
     # -------------------------------------------------------------------------------------------------------- forgotten
 
@@ -195,7 +133,7 @@ class SqlVault:
                 continue
             new += 1
             pid_digest = stone.pid_digest if found.pid is None else self._digest_of_pid(found.pid)
-            db.execute(sa.delete(_data_key).where(_data_key.c.pid == found.pid))
+            db.execute(sa.delete(data_key).where(data_key.c.pid == found.pid))
             db.execute(sa.update(_subject).where(lives).values(pid=None, forgotten_at=stone.forgotten_at, pid_digest=pid_digest))
         return new
 
@@ -222,8 +160,8 @@ class SqlVault:
         return hmac.digest(self._digest_key, subject.encode(), "sha256")
 
     def key_for(self, purpose: str) -> bytes:
-        """A key that follows from the master key, for what else is kept in this database."""
-        return _derive(self._master, purpose.encode())
+        """For what else is kept in this database."""
+        return self.keyring.for_purpose(purpose)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -236,55 +174,23 @@ class SqlVault:
     def _digest_of_pid(self, pid: str) -> bytes:
         return hmac.digest(self._digest_key, b"pid: " + pid.encode(), "sha256")
 
-    def _find(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str | None, str | None, bytes | None]]:
-        """digest → pid, key_id, wrapped key; of one who was forgotten nothing but Nones."""
-        columns = _as_given(_subject.c.digest), _subject.c.pid, _data_key.c.key_id, _as_given(_data_key.c.wrapped)
-        query = sa.select(*columns).outerjoin(_data_key, _data_key.c.pid == _subject.c.pid)
+    def _find(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple]:
+        """digest → KEY; of one who was forgotten nothing but Nones."""
+        columns = _subject.c.digest, _subject.c.pid, *KEY[1:]
+        query = sa.select(*columns).outerjoin(data_key, data_key.c.pid == _subject.c.pid)
         return {digest: tuple(known) for digest, *known in db.execute(query.where(_subject.c.digest.in_(digests)))}
 
-    def _make(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple[str | None, str | None, bytes | None]]:
+    def _make(self, db: sa.Connection, digests: list[bytes]) -> dict[bytes, tuple]:
         """In one transaction, so that nobody sees a subject without its key. Whom another process made meanwhile, we take."""
         random = os.urandom(32 * len(digests)).hex()
         names = {digest: (random[64 * at : 64 * at + 32], random[64 * at + 32 : 64 * at + 64]) for at, digest in enumerate(digests)}
         self._add(db, _subject, [{"digest": d, "pid": pid} for d, (pid, _) in names.items()])
-        ours = [names[d] for d, (pid, *_) in self._find(db, digests).items() if pid == names[d][0]]
-        self._add(db, _data_key, [{"key_id": k, "pid": p, "wrapped": w} for (p, k), w in zip(ours, self._wrap(ours))])
+        self.keyring.add(db, [names[d] for d, (pid, *_) in self._find(db, digests).items() if pid == names[d][0]])
         return self._find(db, digests)
 
     def _add(self, db: sa.Connection, table: sa.Table, rows: list[dict]) -> None:
         if rows:
             db.execute(self._insert(table).on_conflict_do_nothing(), rows)
-
-    def _wrap(self, names: Sequence[tuple[str, str]]) -> list[bytes]:
-        """New data keys, each bound to its pseudonym and its own name."""
-        return seal_all([self._wrapping_key] * len(names), [new_key() for _ in names], [_bound(*name) for name in names])
-
-    def _unwrap(self, rows: Sequence[Sequence]) -> list[bytes]:
-        """Of rows of pid, key_id and wrapped key."""
-        keys = [self._wrapping_key] * len(rows)
-        return unseal_all(keys, [row[2] for row in rows], [_bound(row[0], row[1]) for row in rows])
-
-    def _master_key(self, wrapper: KeyWrapper) -> bytes:
-        query = sa.select(_master.c.wrapped).where(_master.c.id == 1)
-        with self.engine.begin() as db:
-            wrapped = db.scalar(query)
-            if wrapped is None:
-                self._add(db, _master, [{"id": 1, "wrapped": wrapper.wrap(new_key())}])
-                wrapped = db.scalar(query)
-        return wrapper.unwrap(wrapped)
-
-
-def _derive(master: bytes, purpose: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"megacity vault: " + purpose).derive(master)
-
-
-def _as_given(column: sa.Column) -> sa.ColumnElement:
-    """Bytes as the drivers give them: SQLAlchemy would copy each of tens of thousands once more."""
-    return sa.type_coerce(column, sa.types.NullType())
-
-
-def _bound(pid: str, key_id: str) -> bytes:
-    return f"{pid}:{key_id}".encode()
 
 
 def _chunks(values: Iterable) -> Iterator[list]:

@@ -15,13 +15,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as NotInTime
 from typing import BinaryIO
 
-from lakehouse.errors import BadInputError, CorruptError, KeyGoneError, LakehouseError, NotDurableError, SettingsError, require
+from lakehouse.errors import (
+    BadInputError,
+    CorruptError,
+    KeyGoneError,
+    LakehouseError,
+    NotDurableError,
+    SettingsError,
+    UnavailableError,
+    require,
+)
 from lakehouse.storage.protocols import Message
 from lakehouse.storage.rules import ACK_DEADLINE_S, checked_name, checked_path
 
 _SHORTEST_PULL_S = 1.0  # a shorter deadline cuts off answers that are on their way, and those come again only much later
 _INCARNATION = "incarnation"  # the label that tells a topic or subscription from one of the same name before it
 _LOOK_S = 5.0
+_VERSION_S = 60.0
 _ACK_IDS = 1_000  # in one request; Pub/Sub takes 512 kB of them
 _PIECE_BYTES = 1024 * 1024
 _AAD = b"megacity vault master key"
@@ -270,23 +280,26 @@ class GcsFiles:
 
 
 class KmsKey:
-    """KeyWrapper: Cloud KMS guards the vault's master key; one call each time a process opens the vault."""
+    """KeyWrapper: Cloud KMS guards the vault's master key; one call each time a process opens the vault. A version is a
+    CryptoKeyVersion; versions that KMS made by itself (rotation_period) are used by the next rotation."""
 
     def __init__(self, key_name: str, client=None) -> None:
         """`key_name`: projects/…/locations/…/keyRings/…/cryptoKeys/…"""
         self._api = require("google.api_core.exceptions", "gcp")
+        self._kms = require("google.cloud.kms", "gcp")
         self._crc32c = require("google_crc32c", "gcp").value
-        self._client = client or require("google.cloud.kms", "gcp").KeyManagementServiceClient()
+        self._client = client or self._kms.KeyManagementServiceClient()
         self._name = key_name
 
-    def wrap(self, key: bytes) -> bytes:
+    def wrap(self, key: bytes, version: str | None = None) -> tuple[str, bytes]:
+        name = version or self._name
         answer = self._client.encrypt(
-            request={"name": self._name, "plaintext": key, "plaintext_crc32c": self._crc32c(key), "additional_authenticated_data": _AAD}
+            request={"name": name, "plaintext": key, "plaintext_crc32c": self._crc32c(key), "additional_authenticated_data": _AAD}
         )
         # The vault will be unreadable if this is wrong, and nobody would notice today.
         if not answer.verified_plaintext_crc32c or answer.ciphertext_crc32c != self._crc32c(answer.ciphertext):
             raise CorruptError("Cloud KMS's answer was damaged on the way", hint="run it again")
-        return answer.ciphertext
+        return answer.name, answer.ciphertext
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """Raises KeyGoneError where the key version is disabled or destroyed, CorruptError where another key wrapped it."""
@@ -306,3 +319,30 @@ class KmsKey:
         if answer.plaintext_crc32c != self._crc32c(answer.plaintext):
             raise CorruptError("Cloud KMS's answer was damaged on the way", hint="run it again")
         return answer.plaintext
+
+    def versions(self) -> list[str]:
+        """Those that are enabled, disabled or being made: whatever could open something again."""
+        gone = {self._kms.CryptoKeyVersion.CryptoKeyVersionState[name] for name in ("DESTROYED", "DESTROY_SCHEDULED")}
+        found = [v.name for v in self._client.list_crypto_key_versions(request={"parent": self._name}) if v.state not in gone]
+        return sorted(found, key=lambda name: int(name.rpartition("/")[2]))
+
+    def make(self) -> str:
+        """Wrapped by name from here on, so that it does not matter how long a change of the primary takes to be known."""
+        version = self._client.create_crypto_key_version(request={"parent": self._name, "crypto_key_version": {}})
+        until = time.monotonic() + _VERSION_S
+        while version.state != self._kms.CryptoKeyVersion.CryptoKeyVersionState.ENABLED:
+            if time.monotonic() > until:
+                raise UnavailableError("Cloud KMS is still making the new version", hint="run it again: it is taken up then")
+            time.sleep(_LOOK_S / 10)
+            version = self._client.get_crypto_key_version(request={"name": version.name})
+        self._client.update_crypto_key_primary_version(
+            request={"name": self._name, "crypto_key_version_id": version.name.rpartition("/")[2]}
+        )
+        return version.name
+
+    def destroy(self, version: str) -> None:
+        """Scheduled: KMS waits for the key's destroy_scheduled_duration, in which it can still be restored, and opens nothing."""
+        try:
+            self._client.destroy_crypto_key_version(request={"name": version})
+        except self._api.FailedPrecondition:
+            return  # it is scheduled already, or gone

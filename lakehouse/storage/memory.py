@@ -299,6 +299,16 @@ class MemoryVault:
         name = f"day:{day.isoformat()}"
         return self.kept.days.setdefault(name, SubjectKey(name, os.urandom(32), name))
 
+    def column_key(self, is_compared: bool = False) -> SubjectKey:
+        name = "column:compared" if is_compared else "column:1"
+        return self.kept.days.setdefault(name, SubjectKey(name, os.urandom(32), name))
+
+    def named(self, beginning: str) -> list[str]:
+        return sorted(name for name in self.kept.days if name.startswith(beginning))
+
+    def destroy(self, names: Collection[str]) -> int:
+        return sum(self.kept.days.pop(name, None) is not None for name in names)
+
     def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
         return {known.key_id: known for known in self._everybody() if known.key_id in key_ids}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from lakehouse.errors import SettingsError
 from lakehouse.places import Home
 from lakehouse.privacy.audit import Audit
-from lakehouse.privacy.vault import KeyFile, SqlVault
+from lakehouse.privacy.key_file import KeyFile
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.journal import Journal
 from lakehouse.storage.local import LocalBus, LocalFiles

@@ -206,6 +206,16 @@ class Vault(Protocol):
     def day_key(self, day: date) -> SubjectKey:
         """For payloads about nobody: one key a day, so that their expiry is provable too. pid is `day:YYYY-MM-DD`."""
 
+    def column_key(self, is_compared: bool = False) -> SubjectKey:
+        """For restricted columns of clean: what new values are encrypted under; for those that are compared always the same.
+        Its name begins with `column:`."""
+
+    def named(self, beginning: str) -> list[str]:
+        """Names of keys that are nobody's, of days and columns, and begin so; sorted."""
+
+    def destroy(self, names: Collection[str]) -> int:
+        """Those keys of nobody's, durably; how many there were."""
+
     def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
         """By the names of data keys (or day pids). A destroyed or unknown one is absent from the answer."""
 

@@ -9,9 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from lakehouse.errors import BusyError, NotDurableError
 from lakehouse.storage.durable import make_folder
+
+INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""Both know ON CONFLICT DO NOTHING."""
 
 
 def sqlite_engine(path: Path) -> sa.Engine:
@@ -61,6 +65,7 @@ def empty_the_log(engine: sa.Engine) -> None:
 
 
 def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """Those that lack, and what columns those that are there lack: each new column may be empty, or says what it is by default."""
     for table in metadata.sorted_tables:
         create = sa.schema.CreateTable(table, if_not_exists=True)
         try:
@@ -70,3 +75,17 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
             # PostgreSQL looks and then creates: of two processes that open a new database at once, one fails. Now it is there.
             with engine.begin() as db:
                 db.execute(create)
+    for table in metadata.sorted_tables:
+        _add_columns(engine, table)
+
+
+def _add_columns(engine: sa.Engine, table: sa.Table) -> None:
+    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+    for column in (column for column in table.columns if column.name not in there):
+        with engine.begin() as db:
+            spelt = sa.schema.CreateColumn(column).compile(dialect=engine.dialect)
+            try:
+                db.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {spelt}")
+            except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+                if column.name not in {other["name"] for other in sa.inspect(engine).get_columns(table.name)}:
+                    raise  # nor did another process add it meanwhile

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from emulators import CloudStorage, PubSub
 
-from lakehouse.privacy.vault import KeyFile, SqlVault
+from lakehouse.privacy.key_file import KeyFile
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.memory import MemoryBus, MemoryFiles, MemoryTables, MemoryVault
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault

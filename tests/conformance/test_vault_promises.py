@@ -20,7 +20,8 @@ def test_pseudonyms_are_random_and_keys_are_full(vault):
 
 
 def test_another_vault_gives_other_pseudonyms(vault, tmp_path):
-    from lakehouse.privacy.vault import KeyFile, SqlVault
+    from lakehouse.privacy.key_file import KeyFile
+    from lakehouse.privacy.vault import SqlVault
     from lakehouse.storage.sql import sqlite_engine
 
     other = SqlVault(sqlite_engine(tmp_path / "other" / "vault.sqlite"), KeyFile(tmp_path / "other" / "master.key"))

@@ -10,7 +10,7 @@ import yaml
 
 from lakehouse.contracts import registry
 from lakehouse.contracts.model import KEPT_BY_DEFAULT
-from lakehouse.contracts.project import clean_fields
+from lakehouse.contracts.project import clean_fields, restricted
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import ContractError
 
@@ -44,13 +44,16 @@ def test_names_of_a_contract_stand_for_something(contract) -> None:
 
 @pytest.mark.parametrize("contract", registry().ingested, ids=lambda c: c.id)
 def test_nothing_that_names_a_person_reaches_clean(contract) -> None:
-    """Free text does, redacted: sensitive still, and under another name."""
+    """What is restricted still, free text that was redacted and networks, is there under another name, and encrypted."""
     redacted = {f.becomes for f in contract.fields if f.treatment == "redact"}
+    less_than_it_was = redacted | {f.becomes for f in contract.fields if f.treatment == "truncate_ip"}
+    encrypted = restricted(contract, registry().vocabulary)
     for column in clean_fields(contract, registry().vocabulary):
-        assert column.name in redacted or column.classification in KEPT_BY_DEFAULT, (
+        assert column.name in less_than_it_was or column.classification in KEPT_BY_DEFAULT, (
             f"{contract.id}.{column.name} is {column.classification}"
         )
         assert (column.name in redacted) == (column.classification == "sensitive")
+        assert (column.name in encrypted) == (column.name in less_than_it_was)
 
 
 @pytest.mark.parametrize("field", registry().vocabulary.values(), ids=lambda f: f.name)

@@ -23,8 +23,9 @@ from lakehouse import places
 from lakehouse.business_day import business_day
 from lakehouse.contracts import registry
 from lakehouse.places import Home
+from lakehouse.privacy.columns import decrypted
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_tables
+from lakehouse.storage.open import open_tables, open_vault
 from simulator.city import City
 
 pytestmark = [pytest.mark.slow(360), pytest.mark.timeout(1500)]  # a day, and every DAG after it, on a busy machine
@@ -87,10 +88,15 @@ def test_every_record_left_by_exactly_one_door(played_day) -> None:
     )
 
 
-def test_free_text_can_be_read_in_staging_and_names_nobody(played_day) -> None:
+def test_free_text_can_be_read_by_who_may_and_names_nobody(played_day) -> None:
+    vault = open_vault(Settings(home=played_day.home))
     with duckdb.connect(str(Home(played_day.home).warehouse), read_only=True) as warehouse:
         answers, reviews = (
-            [text for (text,) in warehouse.execute(f"select {column} from staging.{model} where {column} is not null").fetchall()]
+            decrypted(
+                [v for (v,) in warehouse.execute(f"select {column} from staging.{model} where {column} is not null").fetchall()],
+                column,
+                vault,
+            )
             for model, column in (("stg_exam_events", "redacted_answer_text"), ("stg_behaviour_events", "redacted_review_text"))
         )
     assert min(len(answers), len(reviews)) > 5

@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from lakehouse.errors import CorruptError, SettingsError
-from lakehouse.privacy.vault import KeyFile, SqlVault
+from lakehouse.privacy.key_file import KeyFile
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_vault
 from lakehouse.storage.sql import sqlite_engine
