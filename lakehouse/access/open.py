@@ -14,7 +14,7 @@ from lakehouse.access.keys import KeyStore
 from lakehouse.access.oidc import Tokens
 from lakehouse.errors import SettingsError, UnavailableError
 from lakehouse.places import Home
-from lakehouse.privacy.vault import KeyFile
+from lakehouse.privacy.key_file import KeyFile
 from lakehouse.settings import Settings
 from lakehouse.storage.sql import sqlite_engine
 
