@@ -59,6 +59,12 @@ class PublishedMarts(Place):
                     found.append(_left(connection, contract.table, list(columns), pids))
         return found
 
+    def restrict(self, people: Sequence[Whom]) -> None:
+        self.close(people)
+
+    def release(self, people: Sequence[Whom]) -> None:
+        self.close(people)
+
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:
         with psycopg.connect(self.settings.bi_url.get_secret_value(), autocommit=True) as connection:

@@ -70,3 +70,13 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
             # PostgreSQL looks and then creates: of two processes that open a new database at once, one fails. Now it is there.
             with engine.begin() as db:
                 db.execute(create)
+
+
+def add_columns(engine: sa.Engine, table: sa.Table) -> None:
+    """The columns that a database of an older version lacks; they are empty in its rows."""
+    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in there:
+            kind = column.type.compile(engine.dialect)
+            with engine.begin() as db:
+                db.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))

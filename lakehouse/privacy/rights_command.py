@@ -1,0 +1,99 @@
+"""`lakehouse privacy access` and its kin: a person sees, takes along, has put right or left alone what is held of them."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakehouse.privacy.asking import (
+    AsJson,
+    AsRole,
+    ByChannel,
+    ByLaw,
+    Channel,
+    Law,
+    Received,
+    Role,
+    ask,
+    named,
+    opened_office,
+    progress,
+)
+
+app = typer.Typer()
+User = Annotated[str, typer.Argument(help="The account; `-` reads it from stdin.")]
+
+
+@app.command()
+def access(
+    user_id: Annotated[str | None, typer.Argument(help="The account; `-` reads it, and identifiers on further lines, from stdin.")] = None,
+    request_id: Annotated[str | None, typer.Option("--request", help="Answer this request, which came over HTTP or as an event.")] = None,
+    portable: Annotated[
+        bool, typer.Option("--portable", help="What the person gave us alone, to take elsewhere: nothing that was worked out of it.")
+    ] = False,
+    role: AsRole = Role.self,
+    channel: ByChannel = Channel.app,
+    law: ByLaw = Law.pipa,
+    received: Received = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an archive of everything that is held of a person: a sealed ZIP, and a key that is printed once and kept nowhere.
+
+    You vouch for who they are: verify it before. `lakehouse privacy open` opens the archive with the key; hand the two over
+    by different ways. It is gone after LAKEHOUSE_PRIVACY_EXPORT_DAYS, or when the person is forgotten.
+
+    Example: `lakehouse privacy access student-17`
+    """
+    from lakehouse.errors import BadInputError
+    from lakehouse.privacy.requests import Kind, Whom
+    from lakehouse.privacy.rights import answer
+
+    if (user_id is None) == (request_id is None):
+        raise BadInputError("name either an account or a request", hint="`lakehouse privacy access USER`, or --request REQUEST_ID")
+    with opened_office() as office, progress() as tell:
+        if request_id is None:
+            subject, identifiers = named(user_id)
+            kind = Kind.PORTABILITY if portable else Kind.ACCESS
+            request = ask(office, kind, Whom(subject, tuple(identifiers)), role, channel, law, received)
+        else:
+            request = office.requests.get(request_id)
+        made = answer.answer(office, request, tell)
+    told = {"request_id": request.request_id, "path": made.path, "expires_at": made.expires_at.isoformat(timespec="seconds")}
+    told |= {"datasets": made.written.datasets, "rows": made.written.rows, "media": made.written.media, "key": made.key}
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(f"{request.request_id}: {told['datasets']} datasets, {told['rows']:,} rows, {told['media']} recordings in {made.path}")
+    typer.echo(f"key, told this once: {made.key}")
+    typer.echo(f"until {made.expires_at:%Y-%m-%d}; next: `lakehouse privacy open {request.request_id} --output FILE.zip`")
+
+
+@app.command("open")
+def open_(
+    request_id: Annotated[str, typer.Argument(help="The request that the archive answers.")],
+    output: Annotated[Path, typer.Option(help="Where the ZIP goes, in clear: delete it once it is handed over.")],
+) -> None:
+    """Open an archive with the key that was printed with it: asked for, or read from stdin. Recorded in the audit log.
+
+    Exit code 14: the key is another archive's, or a byte is damaged; nothing is written then.
+
+    Example: `lakehouse privacy open REQUEST_ID --output person.zip < key.txt`
+    """
+    import os
+    import sys
+
+    from lakehouse.privacy.rights.exports import opened_with
+
+    key = typer.prompt("key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    with opened_office() as office:
+        office.record("access.opened", purpose="access", request_id=request_id)
+        draft = output.with_name(f".{output.name}.{os.getpid()}")
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                for piece in opened_with(office, request_id, key):
+                    file.write(piece)
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    typer.echo(f"{output}: {output.stat().st_size:,} bytes")
