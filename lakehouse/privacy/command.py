@@ -1,6 +1,7 @@
 """`lakehouse privacy`: what people ask of us about their data, answered and proved."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -65,18 +66,19 @@ def run(
     from datetime import UTC, datetime
 
     from lakehouse.privacy.erasure import close, intake, prove, purge
-    from lakehouse.privacy.rights import exports
+    from lakehouse.privacy.rights import exports, rectify
 
     with opened_office() as office, progress() as tell:
         intake.take_in(office)
         exports.expire(office, datetime.now(UTC))
+        answered = [one for one in (rectify.go_on(office, each) for each in rectify.to_rectify(office)) if one.state == "answered"]
         closed = close.close(office, close.to_close(office))
         purged, receipts = [], []
         if not close_only:
             waiting = purge.to_purge(office)
             purged = purge.purge(office, waiting, tell) if waiting else []
             receipts = prove.prove(office, prove.to_prove(office), tell)
-    _tell_run(len(closed), purged, receipts, as_json)
+    _tell_run(len(closed), purged, receipts, as_json, answered)
 
 
 @app.command()
@@ -238,17 +240,18 @@ def _of_lake(files, path: str) -> bytes:
         ) from None
 
 
-def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool) -> None:
+def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool, answered: Sequence = ()) -> None:
     from dataclasses import asdict
 
     from lakehouse.outcome import tell
 
     tell(rows=sum(one.rows for one in purged))
     if as_json:
-        typer.echo(
-            json.dumps({"closed": closed, "purged": [asdict(one) for one in purged], "receipts": [one["request_id"] for one in receipts]})
-        )
+        told = {"closed": closed, "purged": [asdict(one) for one in purged], "receipts": [one["request_id"] for one in receipts]}
+        typer.echo(json.dumps(told | {"answered": [one.request_id for one in answered]}))
         return
+    for one in answered:
+        typer.echo(f"{one.request_id}: {one.kind} answered")
     for one in purged:
         written = f", {one.bytes_written / 1e6:.2f} of {one.bytes_held / 1e6:.2f} MB written anew" if one.bytes_held else ""
         typer.echo(f"{one.place:<52} {one.rows:>9,} rows{written}")

@@ -97,3 +97,52 @@ def open_(
         finally:
             draft.unlink(missing_ok=True)
     typer.echo(f"{output}: {output.stat().st_size:,} bytes")
+
+
+@app.command()
+def rectify(
+    user_id: User,
+    dataset: Annotated[str, typer.Option(help="Where it is wrong: a stream or a source table, such as source.users.")],
+    field: Annotated[str, typer.Option(help="Which field of it.")],
+    value: Annotated[
+        str | None, typer.Option(help="What it should say; read from stdin unless given, after the account where that is read, too.")
+    ] = None,
+    row: Annotated[str | None, typer.Option(help="The key of the row, where a person has several.")] = None,
+    zone: Annotated[str | None, typer.Option(help="The site where it was asked; the first of the zones unless given.")] = None,
+    role: AsRole = Role.self,
+    channel: ByChannel = Channel.app,
+    law: ByLaw = Law.pipa,
+    received: Received = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have something put right that is wrong about a person: its owner is told, and it is seen here when it has come.
+
+    The source is MegaCity's own database, or the application that sends events: the request goes out on the topic
+    privacy.rights_request. `lakehouse privacy run` looks whether a newer record has the value, and the current table and the
+    dimensions with it; then the request is answered, with evidence.
+
+    Example: `printf 'min@example.com' | lakehouse privacy rectify student-17 --dataset source.users --field email`
+    """
+    import sys
+
+    from lakehouse.contracts import registry
+    from lakehouse.privacy.requests import Correction, Kind, Whom
+    from lakehouse.privacy.rights import rectify as rectifying
+
+    subject, more = (sys.stdin.readline().strip(), []) if user_id == "-" else (user_id, [])
+    subject, _ = named(subject, more)
+    correction = Correction(dataset, field, sys.stdin.read().strip() if value is None else value, row)
+    rectifying.wanted(correction)
+    whom = Whom(subject, correction=correction)
+    with opened_office() as office:
+        request = ask(office, Kind.RECTIFICATION, whom, role, channel, law, received)
+        rectifying.publish(office, request, whom, zone or registry().zones[0].zone_id)
+        request = rectifying.go_on(office, request)
+    _tell(request, as_json)
+
+
+def _tell(request, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"request_id": request.request_id, "state": request.state, "due_at": request.due_at.isoformat()}))
+        return
+    typer.echo(f"{request.request_id}: {request.state}, due {request.due_at:%Y-%m-%d}; next: `lakehouse privacy run`")
