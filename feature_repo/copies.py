@@ -90,6 +90,12 @@ class Features(Place):
         """Online they are deleted; `lakehouse serve` leaves them out while it lasts, and brings them back after."""
         self.close(people)
 
+    def follow(self, people: Sequence[Whom]) -> None:
+        """The exported history; what is online comes with the next `lakehouse serve`."""
+        if self._served() and Home(self.settings.home).warehouse.exists():
+            for _ in export(self.settings):
+                """One table after the other."""
+
     def _served(self) -> list[Contract]:
         files = open_files(self.settings)
         return [c for c in registry().layer("features") if files.list(feature_file(c.table))]

@@ -66,15 +66,16 @@ def run(
     from datetime import UTC, datetime
 
     from lakehouse.privacy.erasure import close, intake, prove, purge
-    from lakehouse.privacy.rights import exports, rectify
+    from lakehouse.privacy.rights import exports, rectify, restrict
 
     with opened_office() as office, progress() as tell:
         intake.take_in(office)
         exports.expire(office, datetime.now(UTC))
         answered = [one for one in (rectify.go_on(office, each) for each in rectify.to_rectify(office)) if one.state == "answered"]
-        closed = close.close(office, close.to_close(office))
+        closed = close.close(office, close.to_close(office)) + restrict.close(office, restrict.to_close(office))
         purged, receipts = [], []
         if not close_only:
+            answered += restrict.answer(office, restrict.to_answer(office), tell)
             waiting = purge.to_purge(office)
             purged = purge.purge(office, waiting, tell) if waiting else []
             receipts = prove.prove(office, prove.to_prove(office), tell)
@@ -93,6 +94,7 @@ def watch(
     import threading
 
     from lakehouse.privacy.erasure import close, intake
+    from lakehouse.privacy.rights import restrict
 
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -100,7 +102,7 @@ def watch(
     while not stopped.is_set():
         with opened_office() as office:
             intake.take_in(office)
-            for request in close.close(office, close.to_close(office)):
+            for request in close.close(office, close.to_close(office)) + restrict.close(office, restrict.to_close(office)):
                 typer.echo(f"{request.request_id}: closed")
         stopped.wait(every)
 

@@ -141,6 +141,82 @@ def rectify(
     _tell(request, as_json)
 
 
+@app.command()
+def restrict(
+    user_id: User,
+    reason: Annotated[
+        str, typer.Option(help="accuracy_contested, unlawful_processing, needed_for_claims or objection_pending (GDPR, article 18(1)).")
+    ],
+    role: AsRole = Role.self,
+    channel: ByChannel = Channel.app,
+    law: ByLaw = Law.pipa,
+    received: Received = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a person's data and use it no more: at once nobody reads it, and nothing is built, served or trained of it.
+
+    Figures that counted them before follow with the next `lakehouse privacy run`. `lakehouse privacy lift` undoes it all; an erasure
+    goes before it.
+
+    Example: `lakehouse privacy restrict student-17 --reason accuracy_contested`
+    """
+    from lakehouse.errors import BadInputError
+    from lakehouse.privacy.requests import Kind, Whom
+    from lakehouse.privacy.rights import restrict as restricting
+
+    subject, _ = named(user_id)
+    if reason not in restricting.reasons():
+        raise BadInputError("a restriction has a reason", hint=f"one of {', '.join(restricting.reasons())}")
+    with opened_office() as office:
+        request = ask(office, Kind.RESTRICTION, Whom(subject, reason=reason), role, channel, law, received)
+        (request,) = restricting.close(office, [request])
+    _tell(request, as_json)
+
+
+@app.command()
+def lift(
+    user_id: User,
+    role: AsRole = Role.self,
+    channel: ByChannel = Channel.app,
+    law: ByLaw = Law.pipa,
+    received: Received = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a restriction: the person is shown again at once, and counted with the next `lakehouse privacy run`.
+
+    Tell the person before (GDPR, article 18(3)). Features online come back with the next `lakehouse serve`.
+    """
+    from lakehouse.errors import BadInputError
+    from lakehouse.privacy.requests import Kind, Whom
+    from lakehouse.privacy.rights import restrict as restricting
+
+    subject, _ = named(user_id)
+    with opened_office() as office:
+        request = ask(office, Kind.LIFTING, Whom(subject), role, channel, law, received)
+        (request,) = restricting.close(office, [request])
+    if request.refused_at:
+        raise BadInputError(
+            f"not lifted: {request.refused_because}", hint="`lakehouse privacy restrictions` lists whose data is restricted"
+        )
+    _tell(request, as_json)
+
+
+@app.command()
+def restrictions(as_json: AsJson = False) -> None:
+    """Whose data is kept and not used, by request, why, and since when."""
+    from lakehouse.privacy.hidden import restricted_people
+
+    with opened_office() as office:
+        people = restricted_people(office.files)
+    rows = [{"request_id": r.request_id, "reason": r.reason, "since": r.since.isoformat(timespec="seconds")} for r in people.values()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['request_id']}  {row['reason']:<20} since {row['since']}")
+    typer.echo(f"{len(rows):,} people are restricted")
+
+
 def _tell(request, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"request_id": request.request_id, "state": request.state, "due_at": request.due_at.isoformat()}))

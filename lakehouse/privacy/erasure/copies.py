@@ -1,7 +1,7 @@
 """What every place with copies of people must be able to do, and which places there are.
 
 lakehouse.copies (entry points) ─▶ every edge's own places ─▶ close ─ purge ─ read back      an erasure
-                                                          ├─▶ restrict ─ release            a restriction
+                                                          ├─▶ restrict ─ release ─ follow   a restriction
                                                           └─▶ held                          what a person gets to see
 """
 
@@ -67,6 +67,9 @@ class Copies(Protocol):
     def release(self, people: Sequence[Whom]) -> None:
         """They are on that list no more."""
 
+    def follow(self, people: Sequence[Whom]) -> None:
+        """Later, and many together: make what was worked out of these people as it is with that list as it stands."""
+
 
 class Place:
     """Copies that have nothing to do at a step need not say so."""
@@ -97,6 +100,9 @@ class Place:
 
     def release(self, people: Sequence[Whom]) -> None:
         """Nothing was withdrawn."""
+
+    def follow(self, people: Sequence[Whom]) -> None:
+        """Nothing is worked out here."""
 
 
 def places(settings: Settings) -> list[Copies]:

@@ -101,6 +101,21 @@ class Warehouse(Place):
                 told = [theirs(row, dict.fromkeys(columns, True), one.pid) for row in rows.to_pylist()]
                 yield Held(table, contract.id if contract else table.replace('"', ""), told, contract, fields)
 
+    def follow(self, people: Sequence[Whom]) -> None:
+        """As an erasure does it: the days of these people are noted, their rows go, and the build makes of clean, which has them all,
+        what it does with whoever is restricted now. Whoever is not any more is back with it."""
+        path = open_warehouse(self.settings)
+        if not path.exists():
+            return
+        self.prepare(people)
+        with alone(self.settings), opened(path) as warehouse:
+            if builds.past(warehouse).versions is None:
+                return
+            _register(warehouse, people)
+            for table, columns in _tables(warehouse):
+                warehouse.execute(f"delete from {table} where {_named(columns)}")
+        build(self.settings, refreshed=self._keyed())
+
     def _back(self, warehouse: duckdb.DuckDBPyConnection) -> set[str]:
         """Who was forgotten before and is named again, since the file was restored from a backup."""
         there: set[str] = set()

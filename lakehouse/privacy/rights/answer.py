@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from lakehouse.errors import BadInputError
 from lakehouse.privacy.erasure.copies import Tell
 from lakehouse.privacy.erasure.office import Office
+from lakehouse.privacy.hidden import restricted_people
 from lakehouse.privacy.requests import Kind, Request
 from lakehouse.privacy.rights import exports
 from lakehouse.privacy.rights.gather import gather, known
@@ -27,7 +28,9 @@ def answer(office: Office, request: Request, tell: Tell = lambda _: None) -> exp
         )
     whom, now = known(office, office.requests.whom(request.request_id)), datetime.now(UTC)
     office.record(BEGUN, purpose="access", request_id=request.request_id)
-    about = About(request.request_id, kind, request.law, now, office.settings.bi_url is not None)
+    about = About(
+        request.request_id, kind, request.law, now, office.settings.bi_url is not None, whom.pid in restricted_people(office.files)
+    )
     made = exports.write(office, about, gather(office, whom, kind, tell))
     told = {"datasets": made.written.datasets, "rows": made.written.rows, "media": made.written.media}
     evidence = told | {"sealed_sha256": made.sealed_sha256, "expires_at": made.expires_at.isoformat()}
