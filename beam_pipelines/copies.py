@@ -6,7 +6,7 @@ Nobody can be taken out of a log message by message; so it is emptied: read to i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from beam_pipelines.locks import alone
 from lakehouse.contracts import registry
@@ -15,6 +15,7 @@ from lakehouse.places import Home
 from lakehouse.privacy.erasure.copies import Place, Purged, Tell
 from lakehouse.privacy.erasure.scan import scanned
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Held
 from lakehouse.storage.local import LocalBus
 from lakehouse.storage.open import open_bus, open_files, open_spool
 from lakehouse.storage.segment_log import SEGMENT_SECONDS
@@ -45,6 +46,11 @@ class Log(Place):
             self._land()
             held = self._held(needles)
         return [Purged("bus", "read to its end and freed", first)] if first else []
+
+    def held(self, one: Whom) -> Iterator[Held]:
+        """What waits here is landed first: then the sealed record shows it. This place is asked before all others."""
+        self._land()
+        return iter(())
 
     def _land(self) -> None:
         """Here, unless `lakehouse ingest` runs, which does the same all the time."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from lakehouse.places import Home
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Held
 from lakehouse.storage.durable import write_file
 
 
@@ -37,6 +38,11 @@ class Rejects(Place):
             named = {one.pid or "": sum(_names(row, one) for row in rows) for one in people}
             found.append(Left(f"backfill/{path.name}", {pid: count for pid, count in named.items() if count}, len(rows)))
         return found
+
+    def held(self, one: Whom) -> Iterator[Held]:
+        for path, rows in self._files():
+            head, own = rows[0] if rows else [], [row for row in rows[1:] if _names(row, one)]
+            yield Held(f"backfill/{path.name}", f"backfill/{path.stem}", [dict(zip(head, row)) for row in own])
 
     def _files(self) -> Iterator[tuple[Path, list[list[str]]]]:
         for path in sorted(Home(self.settings.home).backfill.glob("*.csv")):

@@ -59,6 +59,17 @@ class PublishedMarts(Place):
                     found.append(_left(connection, contract.table, list(columns), pids))
         return found
 
+    def restrict(self, people: Sequence[Whom]) -> None:
+        self.close(people)
+
+    def release(self, people: Sequence[Whom]) -> None:
+        self.close(people)
+
+    def follow(self, people: Sequence[Whom]) -> None:
+        if self.settings.bi_url:
+            with asking.opened(Home(self.settings.home).warehouse) as warehouse, self._connected() as connection:
+                publish(warehouse, connection, registry(), lambda _: None, hidden_people(open_files(self.settings)))
+
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:
         with psycopg.connect(self.settings.bi_url.get_secret_value(), autocommit=True) as connection:

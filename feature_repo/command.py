@@ -112,9 +112,9 @@ def training(
     view: Annotated[list[str] | None, typer.Option(help="Only this view; may be repeated. By default all whose keys the file has.")] = None,
     as_: As = None,
 ) -> None:
-    """Join features to labelled rows as they were known at each label's time: never a value from its future, never a row lost.
+    """Join features to labelled rows as they were known at each label's time: never a value from its future.
 
-    Whoever is being erased has no features any more. One audit record a frame.
+    Rows of people who are being erased, or whose data is restricted, are left out. One audit record a frame.
 
     Example: `lakehouse features training --entities labels.parquet --output frame.parquet --timestamp label_at`
     """
@@ -135,3 +135,5 @@ def training(
     typer.echo(
         f"{output}: {frame.num_rows:,} rows, {len(added)} features added" + (f", {unknown} of them empty throughout" if unknown else "")
     )
+    if left_out := labelled.num_rows - frame.num_rows:
+        typer.echo(f"left out: {left_out:,} rows of people who may not be trained on", err=True)

@@ -3,7 +3,7 @@
     entity file (keys, label_at, labels …) ─▶ Feast point-in-time join ─▶ the same rows, in the same order, with features
 
 Every row of the entity file comes back, with nulls where nothing was known yet: a frame that silently loses the people
-without a past is biased towards those with one.
+without a past is biased towards those with one. Left out are the rows of people who are hidden, and it is said how many these were.
 """
 
 from pathlib import Path
@@ -63,7 +63,7 @@ def views_for(columns: list[str], only: list[str]) -> list[Contract]:
 def training_frame(
     store: "FeatureStore", entities: pa.Table, time_column: str, only: list[str], hidden: frozenset[str] = frozenset()
 ) -> pa.Table:
-    """`entities` with the columns of every fitting view added; same rows, same order. Whoever is hidden has no features.
+    """`entities` with the columns of every fitting view added; same rows, same order, less those that name somebody hidden.
 
     A feature is the newest whose moment is not after the row's `time_column`; null where there is none. Raises
     BadInputError, and CorruptError should a row ever be lost or doubled.
@@ -79,14 +79,16 @@ def training_frame(
         raise BadInputError(f"the entity file has columns named like features: {', '.join(clash)}", hint="rename them")
     if not entities.num_rows:
         raise BadInputError("the entity file is empty", hint="give at least one row")
+    entities = entities.filter(_seen(entities, hidden))
+    if not entities.num_rows:
+        raise BadInputError("nobody in the entity file may be trained on", hint="`lakehouse privacy consents` says who allowed what")
     frame = _for_feast(entities, time_column)
     joined = store.get_historical_features(entity_df=frame.to_pandas(), features=list(features)).to_arrow()
     answer = joined.sort_by(_ROW).select([_ROW, *features.values()])
     if answer[_ROW].to_pylist() != frame[_ROW].to_pylist():
         raise CorruptError(f"{entities.num_rows:,} rows went into the join and {answer.num_rows:,} came out", hint="report it as a defect")
-    seen = _seen(entities, hidden)
     for name in features.values():
-        entities = entities.append_column(name, pc.if_else(seen, answer[name], pa.scalar(None, answer[name].type)))
+        entities = entities.append_column(name, answer[name])
     return entities
 
 

@@ -16,6 +16,8 @@
     <home>/lake/<domain>/dead_letters/<table>/    sealed Parquet, one file a raw batch
     <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
     <home>/lake/platform/privacy/hidden.parquet   pseudonyms that no reading path may show any more
+    <home>/lake/platform/privacy/restricted.parquet   pseudonyms of those whose data is kept and not used, and why
+    <home>/lake/platform/privacy/exports/         archives for people who asked for their data, sealed; gone after some days
     <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
     <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
@@ -147,12 +149,25 @@ def hidden_people() -> str:
     return "platform/privacy/hidden.parquet"
 
 
+def restricted_people() -> str:
+    """Parquet: `pid`, `reason`, `since`, `request_id` of everybody whose data is kept and not used."""
+    return "platform/privacy/restricted.parquet"
+
+
 def receipts_dir() -> str:
     return "platform/privacy/receipts"
 
 
 def receipt(request_id: str) -> str:
     return f"{receipts_dir()}/{request_id}.json"
+
+
+def exports_dir() -> str:
+    return "platform/privacy/exports"
+
+
+def export(request_id: str) -> str:
+    return f"{exports_dir()}/{request_id}.zip.sealed"
 
 
 def receipt_keys() -> str:

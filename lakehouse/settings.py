@@ -121,6 +121,10 @@ class Settings(BaseSettings):
         24.0, description="How long files that are no part of a table any more are kept for those who still read them."
     )
 
+    privacy_export_days: int = Field(
+        7, ge=1, le=30, description="How long the archive of a person who asked for their data can be fetched."
+    )
+
     slack_webhook_url: SecretStr | None = Field(None, description="Slack's incoming webhook for alerts; without it they are only logged.")
     pagerduty_routing_key: SecretStr | None = Field(
         None, description="Integration key of PagerDuty's Events API v2, for critical alerts; without it they are only logged."

@@ -5,11 +5,12 @@ purge  off the list of the forgotten, once nothing is under way any more ─▶ 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lakehouse.places import Home
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Held
 
 _UNDER_WAY_S = 30
 """A batch of the counter that was read before a key was destroyed is counted long before this."""
@@ -45,6 +46,18 @@ class LiveFigures(Place):
         if not self._is_used():
             return []
         return [Left("live figures", *self._store().named([one.pid for one in people if one.pid]))]
+
+    def held(self, one: Whom) -> Iterator[Held]:
+        if self._is_used() and one.pid:
+            yield Held("live figures", "live figures", self._store().about(one.pid))
+
+    def restrict(self, people: Sequence[Whom]) -> None:
+        """Their rows go, and are counted no more; figures reach back an hour, and so nothing is lost that comes back."""
+        self.close(people)
+
+    def release(self, people: Sequence[Whom]) -> None:
+        if self._is_used():
+            self._store().let_go([one.pid for one in people if one.pid], _REWRITE_LIMIT_S)
 
     def _is_used(self) -> bool:
         return bool(self.settings.live_redis_url or (Home(self.settings.home).redis / "address").exists())

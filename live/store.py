@@ -149,6 +149,20 @@ class LiveStore:
         since = [score for pid in pids if (score := self._redis.zscore(keys.FORGOTTEN, pid)) is not None]
         return max(since, default=None)
 
+    def about(self, pid: str) -> list[dict]:
+        """The figures that name a person: of which view and minute, under which values, and what they are. The person's own
+        pseudonym stands as None."""
+        rows = []
+        for place in sorted(self._redis.smembers(keys.ABOUT + pid)):
+            cell, row = place.decode().split("\n")
+            partition, minute = keys.of_cell(cell)
+            view, _, values = partition.partition(":")
+            named = {name.decode(): value.decode() for name, value in self._redis.hgetall(cell).items()}
+            figures = {name.split("|", 1)[1]: value for name, value in named.items() if name.rsplit("|", 2)[0] == row}
+            of = [None if value == pid else value for value in [*keys.parted(values), *keys.parted(row)]]
+            rows.append({"view": view, "minute_since_1970": minute, "of": of, "figures": figures})
+        return rows
+
     def let_go(self, pids: Sequence[str], limit_s: float) -> int:
         """Know no longer that these were forgotten, when nothing about them can be under way any more, and have Redis write its
         file anew, in which they still stand. Returns how many were on the list."""

@@ -4,7 +4,7 @@ curated.fact_responses ─┬▶ days(): day → fingerprint, answers by item   
                         └▶ window(): student × skill × item → right, wrong   what is calibrated and estimated from
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +22,7 @@ from lakehouse.storage.warehouse import patiently
 from psychometrics import WINDOW_DAYS
 
 _FACT = f"{CURATED_SCHEMA}.fact_responses"
+_ANSWERS = "temp.answers"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Answers:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, to read. Raises BadInputError where nothing was modelled yet, BusyError."""
+def opened(path: Path, hidden: Collection[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, to read, less the answers of whoever is hidden. Raises BadInputError where nothing was modelled yet, BusyError."""
     hint = "run `lakehouse model` first"
     if not path.exists():
         raise BadInputError(f"there is no warehouse at {path}", hint=hint)
@@ -57,6 +58,8 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         warehouse.execute("set TimeZone = 'UTC'")
         if not warehouse.execute("select 1 from duckdb_tables() where schema_name || '.' || table_name = ?", [_FACT]).fetchone():
             raise BadInputError(f"the warehouse has no {_FACT}", hint=hint)
+        warehouse.register("hidden", pa.table({"pid": pa.array(sorted(hidden), pa.string())}))
+        warehouse.execute(f"create temp view {_ANSWERS} as select * from {_FACT} where user_pid not in (select pid from hidden)")
         yield warehouse
 
 
@@ -65,11 +68,11 @@ def days(warehouse: duckdb.DuckDBPyConnection) -> list[Day]:
     # Sums of hashes: the order of rows does not matter, and a row that is there twice counts.
     hashes = warehouse.execute(
         f"""select responded_on, cast(sum(hash(user_pid, skill, item_id, is_correct)) % 9223372036854775783 as bigint)
-        from {_FACT} group by 1 order by 1"""
+        from {_ANSWERS} group by 1 order by 1"""
     ).fetchall()
     answers: dict[date, dict[str, int]] = {day: {} for day, _ in hashes}
     for day, item, count in warehouse.execute(
-        f"select responded_on, item_id, count(*) from {_FACT} group by 1, 2 order by 1, 2"
+        f"select responded_on, item_id, count(*) from {_ANSWERS} group by 1, 2 order by 1, 2"
     ).fetchall():
         answers[day][item] = count
     return [Day(day, fingerprint, answers[day]) for day, fingerprint in hashes]
@@ -80,7 +83,7 @@ def window(warehouse: duckdb.DuckDBPyConnection, last: date) -> Answers:
     rows = warehouse.execute(
         f"""select user_pid, coalesce(skill, '') as skill, item_id,
             count(*) filter (is_correct) as right, count(*) filter (not is_correct) as wrong
-        from {_FACT} where responded_on between ? and ? group by all order by all""",
+        from {_ANSWERS} where responded_on between ? and ? group by all order by all""",
         [last - timedelta(days=WINDOW_DAYS - 1), last],
     ).to_arrow_table()
     user, skill, item = (np.asarray(rows[name].to_pylist(), dtype=object) for name in ("user_pid", "skill", "item_id"))
@@ -88,7 +91,7 @@ def window(warehouse: duckdb.DuckDBPyConnection, last: date) -> Answers:
 
 
 def users_on(warehouse: duckdb.DuckDBPyConnection, day: date) -> set[str]:
-    return {user for (user,) in warehouse.execute(f"select distinct user_pid from {_FACT} where responded_on = ?", [day]).fetchall()}
+    return {user for (user,) in warehouse.execute(f"select distinct user_pid from {_ANSWERS} where responded_on = ?", [day]).fetchall()}
 
 
 def numbered(*keys: np.ndarray) -> tuple[np.ndarray, list[tuple[str, ...]]]:

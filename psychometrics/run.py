@@ -15,8 +15,9 @@ import duckdb
 
 from lakehouse.errors import BusyError
 from lakehouse.places import Home
+from lakehouse.privacy.hidden import hidden_people
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_tables, open_warehouse
+from lakehouse.storage.open import open_files, open_tables, open_warehouse
 from psychometrics import responses
 from psychometrics.calibrating import Calibration, calibration, drift
 from psychometrics.estimating import estimates
@@ -41,7 +42,7 @@ class Done:
 def run(settings: Settings, anew: bool = False, progress: Callable[[int, int, date], None] = lambda *_: None) -> Done:
     """`anew`: work out every day, whatever is kept. Raises BadInputError (nothing was modelled), BusyError, SettingsError."""
     path = open_warehouse(settings)
-    with _alone(Home(settings.home)), responses.opened(path) as warehouse:
+    with _alone(Home(settings.home)), responses.opened(path, hidden_people(open_files(settings))) as warehouse:
         tables = open_tables(settings)
         work = _Work(warehouse, Kept(tables, ITEMS), Kept(tables, ABILITIES), anew)
         planned = plan(responses.days(warehouse))

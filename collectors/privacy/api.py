@@ -1,6 +1,6 @@
-"""POST /v1/privacy/requests: a person asks to be forgotten; GET …/{request_id}: how far that is.
+"""POST /v1/privacy/requests: a person asks something of us about their data; GET …/{request_id}: how far that is.
 
-    scope privacy:request ─▶ an event of privacy.erasure_request, durable like any other ─▶ 202, request_id, due_at
+    scope privacy:request ─▶ an event of privacy.erasure_request, or of privacy.rights_request ─▶ 202, request_id, due_at
                                        └─▶ refine ─▶ `lakehouse privacy run` takes it up: closed within seconds
 
 Whoever holds the scope vouches for who asks: an app that has its user signed in, the privacy office. A token that is bound to one
@@ -23,7 +23,7 @@ from lakehouse.access.caller import Scope
 from lakehouse.contracts import registry
 from lakehouse.door import door
 from lakehouse.errors import BadInputError
-from lakehouse.privacy.requests import Requests, due_at
+from lakehouse.privacy.requests import Kind, Requests, due_at
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_vault
 
@@ -31,20 +31,26 @@ if TYPE_CHECKING:
     from collectors.events.app import Collector
 
 PATH = "/v1/privacy/requests"
-CONTRACT = "privacy.erasure_request"
+ERASURES, OTHERS = "privacy.erasure_request", "privacy.rights_request"
 _encode = msgspec.json.Encoder().encode
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """What a request says: whom it is about, who asks, and how it reached us."""
+    """What a request says: whom it is about, what is asked, by whom, and how it reached us."""
 
     user_id: str
+    kind: Kind = Kind.ERASURE
     requester_role: str = "self"
     request_channel: str = "app"
     requester_id: str | None = None
     request_text: str | None = None
     org_id: int | None = None
     request_id: str | None = None
+    rectified_dataset: str | None = None
+    rectified_field: str | None = None
+    rectified_row: str | None = None
+    rectified_value: str | None = None
+    restriction_reason: str | None = None
 
 
 class Office:
@@ -63,15 +69,17 @@ class Office:
         found = self._requests.get(request_id)
         moments = {
             name: getattr(found, name)
-            for name in ("received_at", "due_at", "verified_at", "refused_at", "closed_at", "purged_at", "proved_at")
+            for name in ("received_at", "due_at", "verified_at", "refused_at", "closed_at", "purged_at", "proved_at", "answered_at")
         }
-        return {"request_id": found.request_id, "state": found.state} | {name: at.isoformat() for name, at in moments.items() if at}
+        return {"request_id": found.request_id, "kind": found.kind, "state": found.state} | {
+            name: at.isoformat() for name, at in moments.items() if at
+        }
 
 
 def add_routes(app: FastAPI, collector: "Collector", settings: Settings) -> None:
     office = Office(settings)
 
-    @app.post(PATH, status_code=202, summary="Ask that a person be forgotten", openapi_extra=_DESCRIBED)
+    @app.post(PATH, status_code=202, summary="Ask that a person be forgotten, or another right of theirs", openapi_extra=_DESCRIBED)
     async def ask(request: Request) -> Response:
         try:
             return await _ask(collector, request)
@@ -100,15 +108,16 @@ async def _ask(collector: "Collector", request: Request) -> Response:
     if caller.user_id is not None and caller.user_id != asked.user_id:
         raise Refusal(403, "forbidden", "this token asks for its own person alone")
     now, request_id = datetime.now(UTC), asked.request_id or str(uuid.uuid4())
-    fields = {name: value for name, value in msgspec.to_builtins(asked).items() if value is not None and name != "org_id"}
-    payload = fields | {"event_type": "erasure_requested", "occurred_at": now.isoformat(), "request_id": request_id}
-    event = {"event_id": f"erasure-{request_id}", "contract": CONTRACT, "payload": payload}
+    fields = {name: value for name, value in msgspec.to_builtins(asked).items() if value is not None and name not in ("org_id", "kind")}
+    payload = fields | {"event_type": f"{asked.kind}_requested", "occurred_at": now.isoformat(), "request_id": request_id}
+    contract = ERASURES if asked.kind is Kind.ERASURE else OTHERS
+    event = {"event_id": f"{asked.kind}-{request_id}", "contract": contract, "payload": payload}
     event |= {} if asked.org_id is None else {"org_id": asked.org_id}
     admission = door("http").admit_body(json.dumps(event, ensure_ascii=False).encode(), zone_id, now)
     if admission.rejected:
         return _response(answer(admission))
     await collector.keep(admission.lines)
-    told = {"request_id": request_id, "due_at": due_at(now, "pipa").isoformat(), "status": f"{PATH}/{request_id}"}
+    told = {"request_id": request_id, "due_at": due_at(now, "pipa", asked.kind).isoformat(), "status": f"{PATH}/{request_id}"}
     return Response(_encode(told), 202, media_type="application/json")
 
 
@@ -133,10 +142,9 @@ def _response(told) -> Response:
 
 
 def _described() -> dict[str, Any]:
-    words = registry().get(CONTRACT)
-    known = {
-        f.name: {"type": "string", "description": f.description} | ({"enum": list(f.values)} if f.values else {}) for f in words.fields
-    }
+    words = [*registry().get(ERASURES).fields, *registry().get(OTHERS).fields]
+    known = {f.name: {"type": "string", "description": f.description} | ({"enum": list(f.values)} if f.values else {}) for f in words}
+    known["kind"] = {"type": "string", "description": "What is asked; erasure unless it is said.", "enum": list(Kind)}
     fields = [field.name for field in msgspec.structs.fields(Asked) if field.name in known]
     schema = {"type": "object", "required": ["user_id"], "properties": {name: known[name] for name in fields}}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -16,6 +16,7 @@ from lakehouse.model.clocks import Clocks, clocks, merge
 from lakehouse.model.publish import publish
 from lakehouse.model.run import Progress, dbt_build
 from lakehouse.places import Home, clean_table
+from lakehouse.privacy.hidden import restricted_people
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables, open_warehouse
 from lakehouse.storage.protocols import TableStore
@@ -68,7 +69,7 @@ def _build(
         past = builds.past(warehouse)
         # Versions before files: rows that come in between are seen now and replaced once more, rather than missed.
         versions = _versions(contracts, tables)
-        publish(warehouse, contracts, tables)
+        publish(warehouse, contracts, tables, restricted_people(open_files(settings)))
         pipeline_runs.publish(warehouse, open_files(settings), datetime.now(UTC).date())
         wanted = None
         if not full_refresh and past.versions is not None:

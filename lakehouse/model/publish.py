@@ -8,7 +8,8 @@ that does not exist yet is an empty view, so that every model can be built on th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 import duckdb
 import pyarrow.parquet as pq
@@ -17,20 +18,23 @@ from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.project import clean_fields, duckdb_columns
 from lakehouse.contracts.registry import Registry
 from lakehouse.places import CLEAN_SCHEMA, MONITORING_SCHEMA, clean_table
+from lakehouse.privacy.naming import naming_in_clean
 from lakehouse.storage.protocols import TableStore
 
 _FILES = f"{MONITORING_SCHEMA}._clean_files"
 
 
-def publish(warehouse: duckdb.DuckDBPyConnection, contracts: Registry, tables: TableStore) -> None:
-    """Make clean.<table> of every contract that has one show what the lake holds now, and nothing but the contract's columns."""
+def publish(warehouse: duckdb.DuckDBPyConnection, contracts: Registry, tables: TableStore, restricted: Collection[str] = ()) -> None:
+    """Make clean.<table> of every contract that has one show what the lake holds now, and nothing but the contract's columns.
+    `restricted`: pseudonyms of people whose rows are kept and not used; a mention of them in somebody else's row is left empty."""
     warehouse.execute(f"create schema if not exists {CLEAN_SCHEMA}")
     warehouse.execute(f"create schema if not exists {MONITORING_SCHEMA}")
     warehouse.execute(f"create table if not exists {_FILES} (table_name varchar, path varchar, column_names varchar[])")
     for contract in contracts.clean:
         files = tables.files(clean_table(contract.domain, contract.table))
         known = _columns_of(warehouse, contract, files)
-        warehouse.execute(view_sql(contract, clean_fields(contract, contracts.vocabulary), known))
+        named = naming_in_clean(contract, contracts.vocabulary) if restricted else {}
+        warehouse.execute(view_sql(contract, clean_fields(contract, contracts.vocabulary), known, named, restricted))
 
 
 def _columns_of(warehouse: duckdb.DuckDBPyConnection, contract: Contract, files: list[str]) -> dict[str, tuple[str, ...]]:
@@ -47,13 +51,26 @@ def _columns_of(warehouse: duckdb.DuckDBPyConnection, contract: Contract, files:
     return {path: new.get(path) or before[path] for path in files}
 
 
-def view_sql(contract: Contract, fields: tuple[Field, ...], columns: dict[str, tuple[str, ...]]) -> str:
-    """`columns`: each live file and the columns it has, dt apart, which is in its path."""
+def view_sql(
+    contract: Contract,
+    fields: tuple[Field, ...],
+    columns: dict[str, tuple[str, ...]],
+    named: Mapping[str, bool] = MappingProxyType({}),
+    restricted: Collection[str] = (),
+) -> str:
+    """`columns`: each live file and the columns it has, dt apart, which is in its path. `named`: the columns that name people, and
+    whether a row is about whom they name."""
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path, names in columns.items():
         groups[names].append(path)
     selects = [_select(fields, {*names, "dt"}, sorted(paths)) for names, paths in sorted(groups.items())]
     body = "\nunion all\n".join(selects or [_select(fields, set(), [])])
+    if named and restricted:
+        listed = ", ".join(f"'{pid}'" for pid in sorted(restricted))
+        mentions = [f'case when "{n}" not in ({listed}) then "{n}" end as "{n}"' for n, is_whole in named.items() if not is_whole]
+        kept = " and ".join(f'("{n}" is null or "{n}" not in ({listed}))' for n, is_whole in named.items() if is_whole)
+        replaced = f" replace ({', '.join(mentions)})" if mentions else ""
+        body = f"select *{replaced} from (\n{body}\n) where {kept or 'true'}"
     return f"create or replace view {CLEAN_SCHEMA}.{contract.table} as\n{body}"
 
 

@@ -1,35 +1,19 @@
 """`lakehouse privacy`: what people ask of us about their data, answered and proved."""
 
 import json
-from contextlib import contextmanager
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Requests of people about their data: erasure, with proof.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+from lakehouse.privacy import rights_command
+from lakehouse.privacy.asking import AsJson, AsRole, ByChannel, ByLaw, Channel, Law, Received, Role, ask, named, opened_office, progress
 
-
-class Role(StrEnum):
-    self = "self"
-    guardian = "guardian"
-    privacy_officer = "privacy_officer"
-    authority = "authority"
-
-
-class Channel(StrEnum):
-    app = "app"
-    email = "email"
-    post = "post"
-    phone = "phone"
-    in_person = "in_person"
-
-
-class Law(StrEnum):
-    pipa = "pipa"
-    gdpr = "gdpr"
+app = typer.Typer(
+    help="Requests of people about their data: to see it, to have it put right, left alone, forgotten, with proof.", no_args_is_help=True
+)
+app.registered_commands += rights_command.app.registered_commands
 
 
 @app.command()
@@ -38,10 +22,10 @@ def erase(
     identifier: Annotated[
         list[str] | None, typer.Option(help="What else the person is known by (an e-mail address, a number, a name), to be searched for.")
     ] = None,
-    role: Annotated[Role, typer.Option(help="In what capacity it is asked.")] = Role.self,
-    channel: Annotated[Channel, typer.Option(help="How the request reached us.")] = Channel.app,
-    law: Annotated[Law, typer.Option(help="By which law it is due: pipa in 10 days, gdpr in 30.")] = Law.pipa,
-    received: Annotated[str | None, typer.Option(help="When it reached us, in ISO 8601; now unless given.")] = None,
+    role: AsRole = Role.self,
+    channel: ByChannel = Channel.app,
+    law: ByLaw = Law.pipa,
+    received: Received = None,
     as_json: AsJson = False,
 ) -> None:
     """Forget a person at once: their key and pseudonym are destroyed, and nobody sees anything of them any more.
@@ -52,38 +36,12 @@ def erase(
 
     Example: `printf 'student-17\\nmin@example.com\\n' | lakehouse privacy erase -`
     """
-    import sys
-    import uuid
-    from datetime import UTC, datetime
-
-    from lakehouse.errors import BadInputError
-    from lakehouse.moments import moment
     from lakehouse.privacy.erasure.close import close
-    from lakehouse.privacy.requests import Kind, Request, Whom, due_at
+    from lakehouse.privacy.requests import Kind, Whom
 
-    subject, identifiers = user_id, list(identifier or ())
-    if user_id == "-":
-        subject, *more = [line.strip() for line in sys.stdin if line.strip()] or [""]
-        identifiers += more
-    if not subject:
-        raise BadInputError("no account is named", hint="name it, or write it to stdin: `lakehouse privacy erase -`")
-    with _office() as office:
-        now = datetime.now(UTC)
-        received_at = moment(received) or now
-        request = Request(
-            request_id=str(uuid.uuid4()),
-            kind=Kind.ERASURE,
-            subject_digest=office.vault.digest(subject),
-            request_channel=channel.value,
-            requester_role=role.value,
-            law=law.value,
-            received_at=received_at,
-            due_at=due_at(received_at, law.value),
-            verified_at=now,
-            verified_by=office.actor,
-        )
-        office.requests.add(request, Whom(subject, tuple(identifiers)))
-        office.record("erasure.received", request_id=request.request_id, request_channel=channel.value, requester_role=role.value)
+    subject, identifiers = named(user_id, identifier)
+    with opened_office() as office:
+        request = ask(office, Kind.ERASURE, Whom(subject, tuple(identifiers)), role, channel, law, received)
         (closed,) = close(office, [request])
     told = office.requests.progress(request.request_id)
     if as_json:
@@ -105,17 +63,23 @@ def run(
     Requests come as events of privacy.erasure_request (`POST /v1/privacy/requests` makes one), and by `lakehouse privacy erase`.
     Killed anywhere, run it again. Exit code 23: something of a person is still there, and the message says where.
     """
-    from lakehouse.privacy.erasure import close, intake, prove, purge
+    from datetime import UTC, datetime
 
-    with _office() as office, _progress() as tell:
+    from lakehouse.privacy.erasure import close, intake, prove, purge
+    from lakehouse.privacy.rights import exports, rectify, restrict
+
+    with opened_office() as office, progress() as tell:
         intake.take_in(office)
-        closed = close.close(office, close.to_close(office))
+        exports.expire(office, datetime.now(UTC))
+        answered = [one for one in (rectify.go_on(office, each) for each in rectify.to_rectify(office)) if one.state == "answered"]
+        closed = close.close(office, close.to_close(office)) + restrict.close(office, restrict.to_close(office))
         purged, receipts = [], []
         if not close_only:
+            answered += restrict.answer(office, restrict.to_answer(office), tell)
             waiting = purge.to_purge(office)
             purged = purge.purge(office, waiting, tell) if waiting else []
             receipts = prove.prove(office, prove.to_prove(office), tell)
-    _tell_run(len(closed), purged, receipts, as_json)
+    _tell_run(len(closed), purged, receipts, as_json, answered)
 
 
 @app.command()
@@ -130,14 +94,15 @@ def watch(
     import threading
 
     from lakehouse.privacy.erasure import close, intake
+    from lakehouse.privacy.rights import restrict
 
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     while not stopped.is_set():
-        with _office() as office:
+        with opened_office() as office:
             intake.take_in(office)
-            for request in close.close(office, close.to_close(office)):
+            for request in close.close(office, close.to_close(office)) + restrict.close(office, restrict.to_close(office)):
                 typer.echo(f"{request.request_id}: closed")
         stopped.wait(every)
 
@@ -155,7 +120,7 @@ def overdue(
     from lakehouse.errors import OverdueError
     from lakehouse.privacy.erasure.overdue import tell
 
-    with _office() as office:
+    with opened_office() as office:
         now = datetime.now(UTC)
         late = office.requests.overdue(now, timedelta(days=ahead_days))
         if as_json:
@@ -180,7 +145,7 @@ def purge(
     from lakehouse.privacy.erasure import prove as proving
     from lakehouse.privacy.erasure import purge as purging
 
-    with _office() as office, _progress() as tell:
+    with opened_office() as office, progress() as tell:
         waiting = purging.to_purge(office) + (proving.to_prove(office) if again else [])
         done = purging.purge(office, waiting, tell)
     _tell_run(0, done, [], as_json)
@@ -194,7 +159,7 @@ def prove(as_json: AsJson = False) -> None:
     """
     from lakehouse.privacy.erasure import prove as proving
 
-    with _office() as office, _progress() as tell:
+    with opened_office() as office, progress() as tell:
         receipts = proving.prove(office, proving.to_prove(office), tell)
     _tell_run(0, [], receipts, as_json)
 
@@ -210,7 +175,7 @@ def verify(
     from lakehouse.privacy.erasure.receipt import public_keys
     from lakehouse.privacy.erasure.receipt import verify as check
 
-    with _office() as office:
+    with opened_office() as office:
         data = receipt.read_bytes() if receipt.exists() else _of_lake(office.files, place_of(receipt.name))
         try:
             said = json.loads(data)
@@ -230,7 +195,7 @@ def requests(
     from rich.console import Console
     from rich.table import Table
 
-    with _office() as office:
+    with opened_office() as office:
         found = [one for one in office.requests.all() if one.is_open or not open_only]
     rows = [
         {
@@ -266,31 +231,6 @@ def plan(as_json: AsJson = False) -> None:
         typer.echo(f"{one['step']:<16} {one['place']:<52} {one['rows']:>12,} rows")
 
 
-@contextmanager
-def _office():
-    """One privacy office at a time: what is counted, removed and signed must be so all along."""
-    import fcntl
-
-    from lakehouse.places import Home
-    from lakehouse.privacy.audit import os_user
-    from lakehouse.privacy.chain import ActorKind
-    from lakehouse.privacy.erasure.office import Office
-    from lakehouse.settings import settings
-    from lakehouse.storage.turns import held
-
-    with held(Home(settings().home), "privacy.lock", fcntl.LOCK_EX, 600.0, "another `lakehouse privacy` is at work"):
-        yield Office(settings(), os_user(), ActorKind.OS_USER)
-
-
-@contextmanager
-def _progress():
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with console.status("") as status:
-        yield lambda step: status.update(step)
-
-
 def _of_lake(files, path: str) -> bytes:
     from lakehouse.errors import BadInputError
 
@@ -302,17 +242,18 @@ def _of_lake(files, path: str) -> bytes:
         ) from None
 
 
-def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool) -> None:
+def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool, answered: Sequence = ()) -> None:
     from dataclasses import asdict
 
     from lakehouse.outcome import tell
 
     tell(rows=sum(one.rows for one in purged))
     if as_json:
-        typer.echo(
-            json.dumps({"closed": closed, "purged": [asdict(one) for one in purged], "receipts": [one["request_id"] for one in receipts]})
-        )
+        told = {"closed": closed, "purged": [asdict(one) for one in purged], "receipts": [one["request_id"] for one in receipts]}
+        typer.echo(json.dumps(told | {"answered": [one.request_id for one in answered]}))
         return
+    for one in answered:
+        typer.echo(f"{one.request_id}: {one.kind} answered")
     for one in purged:
         written = f", {one.bytes_written / 1e6:.2f} of {one.bytes_held / 1e6:.2f} MB written anew" if one.bytes_held else ""
         typer.echo(f"{one.place:<52} {one.rows:>9,} rows{written}")

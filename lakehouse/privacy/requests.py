@@ -1,10 +1,12 @@
 """The register of requests: what people asked of us about their data, by when it is due, and how far it is.
 
-    received ─▶ verified ─▶ closed (stage 1) ─▶ purged (stage 2) ─▶ proved: there is a receipt
-        └─▶ refused, with a reason
+    erasure              received ─▶ verified ─▶ closed (stage 1) ─▶ purged (stage 2) ─▶ proved: there is a receipt
+    restriction, lifting received ─▶ verified ─▶ closed: no reader sees the person, or every one does again ─▶ answered: nor do figures
+    the others           received ─▶ verified ─▶ answered, with evidence
+                             └─▶ refused, with a reason
 
-It stands in the vault's database and names nobody: a person is a keyed digest. What an erasure must know until it is proved, the
-identifiers to look for and the pseudonym to delete by, is sealed under a key of the vault, and removed with the proof.
+It stands in the vault's database and names nobody: a person is a keyed digest. What an answer must know until it is given, the
+identifiers to look for and the pseudonym to delete by, is sealed under a key of the vault, and removed with the answer.
 """
 
 import json
@@ -19,12 +21,32 @@ from lakehouse.errors import BadInputError
 from lakehouse.privacy.seal import seal, unseal
 from lakehouse.storage.sql import Utc, create_tables, empty_the_log
 
-DUE = {"pipa": timedelta(days=10), "gdpr": timedelta(days=30)}
-"""Time to answer. PIPA: 10 days (Enforcement Decree, articles 41 to 44); GDPR: one month (article 12(3)), here its shortest."""
-
 
 class Kind(StrEnum):
-    ERASURE = "erasure"
+    """What is asked: GDPR's article, and PIPA's."""
+
+    ERASURE = "erasure"  # 17; 36
+    ACCESS = "access"  # 15; 35
+    PORTABILITY = "portability"  # 20; 35-2
+    RECTIFICATION = "rectification"  # 16; 36
+    RESTRICTION = "restriction"  # 18; 37
+    LIFTING = "lifting"  # of a restriction: 18(3); 37
+
+
+_PIPA = {
+    Kind.ERASURE: 10,
+    Kind.ACCESS: 10,
+    Kind.PORTABILITY: 10,  # "without delay"; we take the term of access, which has the same answer
+    Kind.RECTIFICATION: 10,
+    Kind.RESTRICTION: 10,
+    Kind.LIFTING: 10,
+}
+DUE = {
+    "pipa": {kind: timedelta(days=days) for kind, days in _PIPA.items()},
+    "gdpr": {kind: timedelta(days=30) for kind in Kind},
+}
+"""Time to answer, by law and kind. PIPA: 10 days (Enforcement Decree, articles 41 to 44); GDPR: one month (article 12(3)), here its
+shortest."""
 
 
 _metadata = sa.MetaData()
@@ -46,6 +68,7 @@ _request = sa.Table(
     sa.Column("closed_at", Utc),
     sa.Column("purged_at", Utc),
     sa.Column("proved_at", Utc),
+    sa.Column("answered_at", Utc),
     sa.Column("whom", sa.LargeBinary),
     sa.Column("progress", sa.Text, nullable=False, server_default="{}"),
 )
@@ -70,25 +93,39 @@ class Request:
     closed_at: datetime | None = None
     purged_at: datetime | None = None
     proved_at: datetime | None = None
+    answered_at: datetime | None = None
 
     @property
     def state(self) -> str:
-        reached = ("refused", "proved", "purged", "closed", "verified")
+        reached = ("refused", "answered", "proved", "purged", "closed", "verified")
         return next((name for name in reached if getattr(self, f"{name}_at")), "received")
 
     @property
     def is_open(self) -> bool:
-        return self.proved_at is None and self.refused_at is None
+        return self.proved_at is None and self.refused_at is None and self.answered_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a rectification asks for: this field of this dataset, of this row where a person has several, is to have that value."""
+
+    dataset: str
+    field: str
+    value: str
+    row: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """A person who is being forgotten, as long as that lasts. `identifiers`: what else they are known by, to be searched for."""
+    """A person whom a request is about, until it is answered. `identifiers`: what else they are known by, to be searched for.
+    `reason`: why their data is not to be used, of a restriction."""
 
     subject: str
     identifiers: tuple[str, ...] = ()
     pid: str | None = None
     key_id: str | None = None
+    correction: Correction | None = None
+    reason: str | None = None
 
     @property
     def traces(self) -> tuple[str, ...]:
@@ -134,21 +171,26 @@ class Requests:
         reached, missing = _request.c[f"{after}_at"], _request.c[f"{before}_at"]
         return self._select(sa.and_(_request.c.kind == kind, _request.c.refused_at.is_(None), reached.is_not(None), missing.is_(None)))
 
+    def of(self, subject_digest: bytes) -> list[Request]:
+        """Everything that was asked about one person."""
+        return self._select(_request.c.subject_digest == subject_digest)
+
     def overdue(self, now: datetime, ahead: timedelta) -> list[Request]:
         """Open ones that are due within `ahead`, or were."""
         return [one for one in self._select(_request.c.due_at <= now + ahead) if one.is_open]
 
     def whom(self, request_id: str) -> Whom:
-        """Raises BadInputError where it is no longer known: its erasure is proved."""
+        """Raises BadInputError where it is no longer known: the request is answered."""
         with self._engine.connect() as db:
             sealed = db.scalar(sa.select(_request.c.whom).where(_request.c.request_id == request_id))
         if sealed is None:
             raise BadInputError(
                 f"nothing is known of the person of {request_id}",
-                hint="the erasure is proved: see its receipt, `lakehouse privacy receipts`",
+                hint="the request is answered; of an erasure that is proved there is a receipt in platform/privacy/receipts of the lake",
             )
         said = json.loads(unseal(self._key, sealed, request_id.encode()))
-        return Whom(**said | {"identifiers": tuple(said["identifiers"])})
+        correction = said.get("correction") and Correction(**said["correction"])
+        return Whom(**said | {"identifiers": tuple(said["identifiers"]), "correction": correction})
 
     def note(self, request_id: str, whom: Whom) -> None:
         self._update(request_id, whom=self._sealed(request_id, whom))
@@ -186,5 +228,5 @@ class Requests:
             return [Request(*row) for row in db.execute(query)]
 
 
-def due_at(received_at: datetime, law: str) -> datetime:
-    return received_at.astimezone(UTC) + DUE[law]
+def due_at(received_at: datetime, law: str, kind: Kind = Kind.ERASURE) -> datetime:
+    return received_at.astimezone(UTC) + DUE[law][kind]

@@ -1,9 +1,10 @@
 """A warehouse from which people were purged is the one that would be there had they never come: table by table, row by row.
 
-everybody's rows ─▶ build ─▶ purge two ─▶ exported ┐
-the others' rows ─▶ build ───────────────▶ exported ┴▶ equal
+everybody's rows ─▶ build ─▶ restrict two ─▶ lift ─▶ purge two ─▶ exported, each time ┐
+the others' rows ─▶ build ──────────────────────────────────────▶ exported ┴▶ equal
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -19,9 +20,11 @@ from lakehouse.privacy.erasure.clean import Clean
 from lakehouse.privacy.erasure.copies import Purged
 from lakehouse.privacy.erasure.scan import scan
 from lakehouse.privacy.erasure.warehouse import Warehouse
+from lakehouse.privacy.hidden import Restriction, restrict
 from lakehouse.privacy.naming import naming_in_clean, pseudonyms
 from lakehouse.privacy.requests import Whom
 from lakehouse.settings import settings
+from lakehouse.storage.open import open_files
 
 pytestmark = pytest.mark.slow(90)
 
@@ -64,19 +67,36 @@ def purged(never_there, rows: list[Row], new_lake: NewLake):
         before = exported(home)
         people = [Whom(f"account-of-{pid}", pid=pid) for pid in GONE]
         places = [Clean(settings()), Warehouse(settings())]
+        restricted = _restricted(places[1], people, home)
         left = {one.place: sum(one.rows.values()) for place in places for one in place.left(people)}
         for place in places:
             place.prepare(people)
         done = [one for place in places for one in place.purge(people, lambda _: None)]
         assert not [one for place in places for one in place.left(people) if one.rows]
-        yield home, done, left, before, exported(home)
+        yield home, done, left, before, restricted, exported(home)
+
+
+def _restricted(warehouse: Warehouse, people: list[Whom], home: Path) -> list[dict[str, bytes]]:
+    """The tables while these people's data is kept and not used, and after that was lifted again."""
+    why, tables = Restriction("objection_pending", datetime(2026, 1, 1, tzinfo=UTC), "r-1"), []
+    for listed in ({one.pid: why for one in people}, {}):
+        restrict(open_files(settings()), listed)
+        warehouse.follow(people)
+        tables.append(exported(home))
+    return tables
 
 
 def test_every_table_is_as_if_they_had_never_come(purged, never_there: dict[str, bytes]) -> None:
-    *_, before, after = purged
+    *_, before, _, after = purged
     assert after.keys() == never_there.keys()
     assert [table for table in after if after[table] != never_there[table]] == []
     assert len([table for table in after if before[table] != after[table]]) > 20, "they were in most tables"
+
+
+def test_while_it_is_restricted_no_table_uses_them_and_then_every_table_does_again(purged, never_there: dict[str, bytes]) -> None:
+    *_, before, (while_restricted, lifted), _ = purged
+    assert [table for table in before if while_restricted[table] != never_there[table]] == []
+    assert [table for table in before if lifted[table] != before[table]] == []
 
 
 def test_what_was_counted_before_is_what_was_removed(purged) -> None:

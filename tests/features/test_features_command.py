@@ -65,7 +65,6 @@ def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_pat
     assert {row["user_pid"] for row in lines} == {"u9"} and features("online", "u0", "--json") == ""
     features("training", "--entities", labels, "--output", frame, "--view", "engagement_vector")
     assert [(r["user_pid"], r["passed"], r["activity_count_7d"]) for r in pq.read_table(frame).to_pylist()] == [
-        ("u0", True, None),
         ("u3", False, None),
     ]
     for role in ("analyst", "data_engineer"):

@@ -208,6 +208,31 @@
         event_type,
         requester_role,
         request_channel
+{%- elif table == 'rights_requests' -%}
+        ---------- ids
+        event_id,
+        event_key,
+        zone_id,
+        org_id,
+        user_pid,
+        request_id,
+        requester_pid,
+        ---------- times
+        received_at,
+        occurred_at,
+        ---------- days
+        dt as occurred_on,
+        ---------- numbers
+        clock_skew_ms,
+        ---------- texts
+        contract_version,
+        event_type,
+        requester_role,
+        request_channel,
+        rectified_dataset,
+        rectified_field,
+        rectified_row,
+        restriction_reason
 {%- elif table == 'behaviour_events' -%}
         ---------- ids
         event_id,
@@ -708,6 +733,7 @@
   'voice_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'practice_id', 'content_id', 'expected_text_id', 'media_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'duration_ms', 'accuracy_score', 'prosody_score', 'contract_version', 'event_type', 'device_type', 'language_code', 'model_name', 'failure_reason'],
   'consent_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'session_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'consent_purpose', 'policy_version', 'consent_source'],
   'erasure_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'request_id', 'requester_pid', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'requester_role', 'request_channel'],
+  'rights_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'user_pid', 'request_id', 'requester_pid', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'contract_version', 'event_type', 'requester_role', 'request_channel', 'rectified_dataset', 'rectified_field', 'rectified_row', 'restriction_reason'],
   'behaviour_events': ['event_id', 'event_key', 'zone_id', 'org_id', 'session_id', 'user_pid', 'element_id', 'mission_id', 'content_id', 'product_id', 'campaign_id', 'received_at', 'occurred_at', 'occurred_on', 'clock_skew_ms', 'scroll_ratio', 'dwell_ms', 'progress_ratio', 'rating_score', 'quantity', 'price_amount', 'contract_version', 'event_type', 'device_type', 'page_path', 'redacted_review_text', 'price_currency'],
   'ai_requests': ['event_id', 'event_key', 'zone_id', 'org_id', 'ai_request_id', 'user_pid', 'received_at', 'changed_at', 'created_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'input_tokens', 'output_tokens', 'cost_usd', 'latency_ms', 'contract_version', 'op', 'unchanged_fields', 'ai_feature', 'model_name'],
   'attempts': ['event_id', 'event_key', 'zone_id', 'org_id', 'attempt_id', 'exam_id', 'user_pid', 'received_at', 'changed_at', 'started_at', 'finished_at', 'changed_on', 'clock_skew_ms', 'source_lsn', 'source_epoch', 'score', 'theta', 'standard_error', 'time_spent_ms', 'contract_version', 'op', 'unchanged_fields', 'attempt_status'],

@@ -3,16 +3,18 @@
 contracts ─▶ naming.py: columns that name people ─▶ tables.forget() ─▶ tables.free(): no older version keeps them
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow.parquet as pq
 
-from lakehouse.contracts import registry
+from lakehouse.contracts import Contract, registry
+from lakehouse.contracts.project import clean_fields
 from lakehouse.places import clean_table, current_table, rebuilt_dir, rebuilt_table
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.naming import tables_naming_people
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Held, Row, theirs
 from lakehouse.storage.open import open_files, open_tables, open_vault
 
 
@@ -26,7 +28,7 @@ class Clean(Place):
         """Those who were forgotten before and are back, from a backup, go with the others."""
         tables, vault, done = open_tables(self.settings), open_vault(self.settings), []
         asked = {one.pid for one in people if one.pid}
-        for table, columns in self._tables():
+        for _, table, columns in self._tables():
             tell(table)
             back = vault.forgotten_pids(_names(tables.files(table), list(columns)))
             gone = tables.forget(table, columns, asked | back)
@@ -38,16 +40,22 @@ class Clean(Place):
 
     def left(self, people: Sequence[Whom]) -> list[Left]:
         tables, pids = open_tables(self.settings), [one.pid for one in people if one.pid]
-        return [Left(table, *_count(tables.files(table), list(columns), pids)) for table, columns in self._tables()]
+        return [Left(table, *_count(tables.files(table), list(columns), pids)) for _, table, columns in self._tables()]
 
-    def _tables(self) -> Iterator[tuple[str, dict[str, bool]]]:
+    def held(self, one: Whom) -> Iterator[Held]:
+        tables = open_tables(self.settings)
+        for contract, table, columns in self._tables() if one.pid else ():
+            rows = _rows(tables.files(table), columns, one.pid)
+            yield Held(table, table, rows, contract, clean_fields(contract, registry().vocabulary))
+
+    def _tables(self) -> Iterator[tuple[Contract, str, dict[str, bool]]]:
         tables, named = open_tables(self.settings), tables_naming_people(registry())
         rebuilt = {path.split("/")[1] for path in open_files(self.settings).list(rebuilt_dir())}
         for contract, columns in named.values():
             at = contract.domain, contract.table
             for table in (clean_table(*at), current_table(*at), *(rebuilt_table(name, *at) for name in sorted(rebuilt))):
                 if tables.version(table) >= 0:
-                    yield table, columns
+                    yield contract, table, columns
 
 
 def counted(database: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], people: str) -> tuple[dict[str, int], int]:
@@ -78,3 +86,16 @@ def _count(files: Sequence[str], columns: Sequence[str], pids: Sequence[str]) ->
         listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
         rows = f"read_parquet([{listing}], union_by_name = true, hive_partitioning = false)"
         return counted(database, rows, [name for name in columns if name in listed], "people")
+
+
+def _rows(files: Sequence[str], columns: Mapping[str, bool], pid: str) -> list[Row]:
+    """Rows that name a person, as they are to see them."""
+    there = [name for name in columns if any(name in pq.read_schema(file).names for file in files)]
+    if not there:
+        return []
+    with duckdb.connect() as database:
+        database.execute("set TimeZone = 'UTC'")
+        named = " or ".join(f'"{name}" = $pid' for name in there)
+        sql = f"select * from read_parquet($files, union_by_name = true, hive_partitioning = true) where {named} order by all"
+        found = database.execute(sql, {"files": list(files), "pid": pid}).to_arrow_table().to_pylist()
+    return [theirs(row, columns, pid) for row in found]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from lakehouse.privacy.erasure.office import Office
-from lakehouse.privacy.hidden import hidden_people, hide
+from lakehouse.privacy.hidden import erased_people, hide, restrict, restricted_people
 from lakehouse.privacy.requests import Kind, Request, Whom
 from lakehouse.privacy.tombstones import CLOSED, written
 
@@ -32,7 +32,9 @@ def _close(office: Office, request: Request) -> Request:
     [stone] = office.vault.forget([whom.subject], now)
     destroyed_ms = _ms_since(began)
     if whom.pid:
-        hide(office.files, hidden_people(office.files) | {whom.pid})
+        hide(office.files, erased_people(office.files) | {whom.pid})
+        if whom.pid in (restricted := restricted_people(office.files)):
+            restrict(office.files, {pid: one for pid, one in restricted.items() if pid != whom.pid})
     for place in office.places:
         place.close([whom])
     closed_ms = _ms_since(began)

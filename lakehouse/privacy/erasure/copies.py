@@ -1,15 +1,18 @@
 """What every place with copies of people must be able to do, and which places there are.
 
-lakehouse.copies (entry points) ─▶ every edge's own places ─▶ close ─ purge ─ read back
+lakehouse.copies (entry points) ─▶ every edge's own places ─▶ close ─ purge ─ read back      an erasure
+                                                          ├─▶ restrict ─ release ─ follow   a restriction
+                                                          └─▶ held                          what a person gets to see
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol
 
 from lakehouse.errors import NotInstalledError
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Held
 from lakehouse.settings import Settings
 
 Tell = Callable[[str], None]
@@ -55,6 +58,18 @@ class Copies(Protocol):
     def left(self, people: Sequence[Whom]) -> list[Left]:
         """Every table, file or store of this place, and what it has of these people."""
 
+    def held(self, one: Whom) -> Iterator[Held]:
+        """What this place has of them, to be shown to them; nothing where it is a copy of what another place shows."""
+
+    def restrict(self, people: Sequence[Whom]) -> None:
+        """At once, and so that it can be undone: serve them to nobody. They are on the list of the restricted already."""
+
+    def release(self, people: Sequence[Whom]) -> None:
+        """They are on that list no more."""
+
+    def follow(self, people: Sequence[Whom]) -> None:
+        """Later, and many together: make what was worked out of these people as it is with that list as it stands."""
+
 
 class Place:
     """Copies that have nothing to do at a step need not say so."""
@@ -76,6 +91,18 @@ class Place:
 
     def left(self, people: Sequence[Whom]) -> list[Left]:
         return []
+
+    def held(self, one: Whom) -> Iterator[Held]:
+        return iter(())
+
+    def restrict(self, people: Sequence[Whom]) -> None:
+        """Whoever reads here asks who is hidden."""
+
+    def release(self, people: Sequence[Whom]) -> None:
+        """Nothing was withdrawn."""
+
+    def follow(self, people: Sequence[Whom]) -> None:
+        """Nothing is worked out here."""
 
 
 def places(settings: Settings) -> list[Copies]:

@@ -45,5 +45,5 @@ class Office:
     def places(self) -> list[Copies]:
         return places(self.settings)
 
-    def record(self, action: str, dataset: str | None = None, **details: object) -> Record:
-        return self.audit.append(action, actor=self.actor, actor_kind=self.actor_kind, dataset=dataset, purpose="erasure", details=details)
+    def record(self, action: str, dataset: str | None = None, purpose: str = "erasure", **details: object) -> Record:
+        return self.audit.append(action, actor=self.actor, actor_kind=self.actor_kind, dataset=dataset, purpose=purpose, details=details)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from lakehouse.privacy.erasure.copies import Purged, Tell
 from lakehouse.privacy.erasure.office import Office
-from lakehouse.privacy.hidden import hidden_people, hide
+from lakehouse.privacy.hidden import erased_people, hide
 from lakehouse.privacy.requests import Kind, Request, Whom
 
 PURGED = "erasure.purged"
@@ -30,7 +30,7 @@ def purge(office: Office, requests: Sequence[Request], tell: Tell = lambda _: No
     for place in office.places:
         place.prepare(people)
     done = [purged for place in office.places for purged in place.purge(people, tell)]
-    hide(office.files, hidden_people(office.files) - {one.pid for one in people})
+    hide(office.files, erased_people(office.files) - {one.pid for one in people})
     told = {"purged": [asdict(one) for one in done], "purged_with": len(requests)}
     for request in requests:
         office.requests.reach(request.request_id, "purged", datetime.now(UTC), **told)

@@ -4,15 +4,21 @@ key_id ─ destroyed in the vault ─▶ no record under it opens, in no copy, u
 """
 
 import json
+import mimetypes
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
 from lakehouse.contracts import registry
+from lakehouse.contracts.model import Field
+from lakehouse.media import record as records
 from lakehouse.places import dead_letter_dir, media_records_dir, raw_dir
 from lakehouse.privacy.erasure.copies import Left, Place
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Attachment, Held, Row, as_sent
+from lakehouse.privacy.seal import unseal
+from lakehouse.privacy.seal_stream import opened
 from lakehouse.storage.open import open_files, open_vault
 from lakehouse.storage.protocols import Files
 
@@ -37,6 +43,21 @@ class Sealed(Place):
         for _, under, _ in self._counted(people):
             sums.update(under)
         return dict(sums)
+
+    def held(self, one: Whom) -> Iterator[Held]:
+        """Opened, as it was sent."""
+        files = open_files(self.settings)
+        key = open_vault(self.settings).keys([one.key_id]).get(one.key_id) if one.key_id else None
+        if key is None:
+            return
+        words = registry().vocabulary
+        for contract in registry().ingested:
+            for folder in (raw_dir(contract.domain, contract.table), dead_letter_dir(contract.domain, contract.table)):
+                parquet = [files.uri(path) for path in files.list(folder + "/") if path.endswith(".parquet")]
+                rows = [_opened(row, key.key, one.subject, words) for row in _sealed(parquet, one.key_id)]
+                yield Held(folder, folder, rows, contract, contract.fields)
+        for domain in sorted({c.domain for c in registry() if c.media_kinds}):
+            yield _media(files, domain, one.key_id, key.key)
 
     def _counted(self, people: Sequence[Whom]) -> Iterator[tuple[str, dict[str, int], int]]:
         files, key_ids = open_files(self.settings), sorted({one.key_id for one in people if one.key_id})
@@ -64,3 +85,42 @@ def _count(files: Sequence[str], key_ids: Sequence[str]) -> tuple[dict[str, int]
             f"select subject, count(*) {rows} where subject in (select key_id from keys) group by 1", [list(files)]
         ).fetchall()
         return dict(under), database.execute(f"select count(*) {rows}", [list(files)]).fetchone()[0]
+
+
+def _sealed(files: Sequence[str], key_id: str) -> list[Row]:
+    if not files:
+        return []
+    with duckdb.connect() as database:
+        database.execute("set TimeZone = 'UTC'")
+        sql = "select * from read_parquet($files, union_by_name = true, hive_partitioning = false) where subject = $key order by all"
+        return database.execute(sql, {"files": list(files), "key": key_id}).to_arrow_table().to_pylist()
+
+
+def _opened(row: Row, key: bytes, account: str, words: Mapping[str, Field]) -> Row:
+    sent = unseal(key, row["payload"], (row["event_id"] or "").encode())
+    try:
+        payload = as_sent(json.loads(sent), account, words)
+    except ValueError:  # a dead letter may be anything
+        payload = sent.decode(errors="backslashreplace")
+    return {name: value for name, value in row.items() if name != "subject"} | {"payload": payload}
+
+
+def _media(files: Files, domain: str, key_id: str, key: bytes) -> Held:
+    folder = media_records_dir(domain)
+    found = [one for path in files.list(folder + "/") if (one := records.read(files, path)).subject == key_id]
+    rows = [
+        {name: getattr(one, name) for name in ("media_pid", "contract", "kind", "content_type", "zone_id", "org_id", "received_at")}
+        | {"plain_bytes": one.plain_bytes, "file": _name(one)}
+        for one in found
+    ]
+    attachments = tuple(Attachment(_name(one), lambda one=one: _pieces(files, one, key)) for one in found)
+    return Held(folder, folder, rows, attachments=attachments)
+
+
+def _pieces(files: Files, one: records.MediaRecord, key: bytes) -> Iterator[bytes]:
+    with files.reader(one.path) as sealed:
+        yield from opened(key, sealed, one.media_pid.encode())
+
+
+def _name(one: records.MediaRecord) -> str:
+    return f"{one.kind}-{one.media_pid}{mimetypes.guess_extension(one.content_type.split(';')[0]) or '.bin'}"

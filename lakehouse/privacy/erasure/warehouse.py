@@ -25,6 +25,7 @@ from lakehouse.privacy.erasure.clean import counted
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.naming import naming, tables_naming_people
 from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.rights.held import Held, theirs
 from lakehouse.storage.open import open_tables, open_vault, open_warehouse
 from lakehouse.storage.turns import alone, beside
 from lakehouse.storage.warehouse import patiently
@@ -81,6 +82,39 @@ class Warehouse(Place):
         with beside(self.settings), patiently(lambda: duckdb.connect(str(path), read_only=True), path) as warehouse:
             _register(warehouse, people)
             return [Left(table, *counted(warehouse, table, columns, "forgotten_people")) for table, columns in _tables(warehouse)]
+
+    def held(self, one: Whom) -> Iterator[Held]:
+        path = open_warehouse(self.settings)
+        if not path.exists() or not one.pid:
+            return
+        contracts = registry()
+        known = {f"{c.layer}.{c.table}": c for c in contracts}
+        with beside(self.settings), patiently(lambda: duckdb.connect(str(path), read_only=True), path) as warehouse:
+            warehouse.execute("set TimeZone = 'UTC'")
+            for table, columns in _tables(warehouse):
+                named = " or ".join(f'"{name}" = ?' for name in columns)
+                rows = warehouse.execute(f"select * from {table} where {named} order by all", [one.pid] * len(columns)).to_arrow_table()
+                contract = known.get(table.replace('"', ""))
+                fields = (
+                    contract.fields if contract else tuple(contracts.vocabulary[n] for n in rows.column_names if n in contracts.vocabulary)
+                )
+                told = [theirs(row, dict.fromkeys(columns, True), one.pid) for row in rows.to_pylist()]
+                yield Held(table, contract.id if contract else table.replace('"', ""), told, contract, fields)
+
+    def follow(self, people: Sequence[Whom]) -> None:
+        """As an erasure does it: the days of these people are noted, their rows go, and the build makes of clean, which has them all,
+        what it does with whoever is restricted now. Whoever is not any more is back with it."""
+        path = open_warehouse(self.settings)
+        if not path.exists():
+            return
+        self.prepare(people)
+        with alone(self.settings), opened(path) as warehouse:
+            if builds.past(warehouse).versions is None:
+                return
+            _register(warehouse, people)
+            for table, columns in _tables(warehouse):
+                warehouse.execute(f"delete from {table} where {_named(columns)}")
+        build(self.settings, refreshed=self._keyed())
 
     def _back(self, warehouse: duckdb.DuckDBPyConnection) -> set[str]:
         """Who was forgotten before and is named again, since the file was restored from a backup."""
