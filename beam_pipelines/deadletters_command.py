@@ -125,12 +125,14 @@ def show(
 ) -> None:
     """Show one dead letter: its envelope, its reason and what to do. What is inside stays sealed unless --reveal asks for it.
 
-    A letter whose person was or is being erased, or whose day's key has expired, is opened to nobody, and says so.
+    A letter whose person was or is being erased, whose data is restricted, or whose day's key has expired, is opened to nobody, and
+    says so.
 
     Example: `lakehouse deadletters show 3f0c… --reveal --reason "ticket 812"`
     """
     from beam_pipelines import letters
     from beam_pipelines.stores import stores
+    from lakehouse.privacy.hidden import hidden_people
     from lakehouse.verdicts import CODES
 
     at = stores(settings())
@@ -140,7 +142,9 @@ def show(
         told |= {"means": meaning.says, "sender_should": meaning.sender_should}
     if reveal:
         _audit(letter, reason)  # before the seal is opened: no look without a record
-        inside = letters.opened(at, letter)
+        owner = at.vault.keys([letter["subject"]]).get(letter["subject"]) if letter["subject"] else None
+        is_hidden = owner is not None and owner.pid in hidden_people(at.files)
+        inside = None if is_hidden else letters.opened(at, letter)
         told["payload"] = None if inside is None else _printable(inside)
         told["is_forgotten"] = inside is None
     if as_json:
@@ -150,7 +154,9 @@ def show(
         if name not in ("payload", "is_forgotten"):
             typer.echo(f"{name:<18} {_cell(value)}")
     if reveal:
-        forgotten = "forgotten: its person was or is being erased, or its day has expired and the key that sealed it is destroyed"
+        forgotten = (
+            "closed: its person was or is being erased or is restricted, or its day has expired and the key that sealed it is destroyed"
+        )
         typer.echo(f"\n{told['payload'] if not told['is_forgotten'] else forgotten}")
 
 

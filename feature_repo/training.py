@@ -81,7 +81,9 @@ def training_frame(
         raise BadInputError("the entity file is empty", hint="give at least one row")
     entities = entities.filter(_seen(entities, hidden))
     if not entities.num_rows:
-        raise BadInputError("nobody in the entity file may be trained on", hint="`lakehouse privacy consents` says who allowed what")
+        raise BadInputError(
+            "nobody in the entity file may be trained on", hint="`lakehouse privacy restrictions` lists whose data is restricted"
+        )
     frame = _for_feast(entities, time_column)
     joined = store.get_historical_features(entity_df=frame.to_pandas(), features=list(features)).to_arrow()
     answer = joined.sort_by(_ROW).select([_ROW, *features.values()])

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lakehouse.contracts.model import Contract
-from lakehouse.errors import CorruptError, KeyGoneError
+from lakehouse.errors import CorruptError, DeniedError, KeyGoneError
 from lakehouse.media import record as records
 from lakehouse.media.record import MediaRecord
+from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.seal_stream import opened
 from lakehouse.storage.protocols import Files, Vault
 
@@ -31,10 +32,13 @@ class OpenMedia:
 
 @contextmanager
 def open_media(files: Files, vault: Vault, contract: Contract, user_pid: str, media_id: str) -> Iterator[OpenMedia]:
-    """Raises KeyGoneError where the person was erased, FileNotFoundError where no such object was uploaded (yet)."""
+    """Raises KeyGoneError where the person was erased, DeniedError where their data is restricted, FileNotFoundError where no such
+    object was uploaded (yet)."""
     owner = vault.people([user_pid]).get(user_pid)
     if owner is None:
         raise KeyGoneError("the data key is destroyed", hint="what it sealed is forgotten by design; leave this object out")
+    if user_pid in hidden_people(files):
+        raise DeniedError("this person's data is kept and not used", hint="leave this object out until it is lifted", is_known=True)
     pid = records.media_pid(owner.key, media_id)
     record = records.find(files, contract, pid)
     if record is None:
