@@ -85,6 +85,13 @@ def erase(
         office.requests.add(request, Whom(subject, tuple(identifiers)))
         office.record("erasure.received", request_id=request.request_id, request_channel=channel.value, requester_role=role.value)
         (closed,) = close(office, [request])
+    if closed.state == "held":
+        typer.echo(
+            json.dumps({"request_id": request.request_id, "state": "held"})
+            if as_json
+            else f"{request.request_id}: held by a legal hold; `lakehouse privacy run` goes on once it is released"
+        )
+        return
     told = office.requests.progress(request.request_id)
     if as_json:
         typer.echo(json.dumps({"request_id": request.request_id, "state": closed.state, "due_at": closed.due_at.isoformat(), **told}))
@@ -109,7 +116,7 @@ def run(
 
     with _office() as office, _progress() as tell:
         intake.take_in(office)
-        closed = close.close(office, close.to_close(office))
+        closed = [request for request in close.close(office, close.to_close(office)) if request.state == "closed"]
         purged, receipts = [], []
         if not close_only:
             waiting = purge.to_purge(office)
@@ -138,7 +145,8 @@ def watch(
         with _office() as office:
             intake.take_in(office)
             for request in close.close(office, close.to_close(office)):
-                typer.echo(f"{request.request_id}: closed")
+                if request.state == "closed":
+                    typer.echo(f"{request.request_id}: closed")
         stopped.wait(every)
 
 

@@ -1,7 +1,7 @@
 """The register of requests: what people asked of us about their data, by when it is due, and how far it is.
 
     received ─▶ verified ─▶ closed (stage 1) ─▶ purged (stage 2) ─▶ proved: there is a receipt
-        └─▶ refused, with a reason
+        └─▶ refused, with a reason      └─▶ held: a legal hold covers the person, and closing waits for its release
 
 It stands in the vault's database and names nobody: a person is a keyed digest. What an erasure must know until it is proved, the
 identifiers to look for and the pseudonym to delete by, is sealed under a key of the vault, and removed with the proof.
@@ -43,6 +43,7 @@ _request = sa.Table(
     sa.Column("verified_by", sa.Text),
     sa.Column("refused_at", Utc),
     sa.Column("refused_because", sa.Text),
+    sa.Column("held_at", Utc),
     sa.Column("closed_at", Utc),
     sa.Column("purged_at", Utc),
     sa.Column("proved_at", Utc),
@@ -67,13 +68,14 @@ class Request:
     verified_by: str | None = None
     refused_at: datetime | None = None
     refused_because: str | None = None
+    held_at: datetime | None = None
     closed_at: datetime | None = None
     purged_at: datetime | None = None
     proved_at: datetime | None = None
 
     @property
     def state(self) -> str:
-        reached = ("refused", "proved", "purged", "closed", "verified")
+        reached = ("refused", "proved", "purged", "closed", "held", "verified")
         return next((name for name in reached if getattr(self, f"{name}_at")), "received")
 
     @property
