@@ -112,7 +112,7 @@ class IntegrityGapError(LakehouseError):
 
 
 class NotForgottenError(LakehouseError):
-    """Something of a person who was erased is still there; the erasure is not proved."""
+    """Something that had to be gone is still there: of a person who was erased, or beyond its term. It is not proved."""
 
     exit_code = 23
 

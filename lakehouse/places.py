@@ -38,6 +38,7 @@ from pathlib import Path
 CLEAN_SCHEMA = "clean"
 CURATED_SCHEMA = "curated"
 FEATURES_SCHEMA = "features"
+INTERMEDIATE_SCHEMA = "intermediate"
 MONITORING_SCHEMA = "monitoring"
 
 
@@ -173,6 +174,10 @@ def export(request_id: str) -> str:
 def receipt_keys() -> str:
     """Public keys that receipts are signed with, by their names: whoever checks a receipt needs nothing else."""
     return "platform/privacy/receipt_keys.json"
+
+
+def retention_report(as_of: date) -> str:
+    return f"platform/privacy/retention/{as_of.isoformat()}.json"
 
 
 def pipeline_runs_dir() -> str:

@@ -81,6 +81,7 @@ class Contract:
     live         live: what is counted
     media_kinds  stream: what may be uploaded for its events to refer to
     write_scope  stream: what a caller must be allowed to send its events
+    retention_days  days after which rows are deleted, where it is not what privacy/retention/rules.py derives
     raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
     """
 
@@ -104,6 +105,7 @@ class Contract:
     live: Live | None = None
     media_kinds: tuple[MediaKind, ...] = ()
     raw_retention_days: int = RAW_RETENTION_DAYS
+    retention_days: int | None = None
     write_scope: str = WRITE_SCOPE
     path: str = ""
 

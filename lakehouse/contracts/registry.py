@@ -137,6 +137,7 @@ class Registry:
             live=live.parsed(custom.get("live")),
             media_kinds=_media_kinds(custom, fields),
             raw_retention_days=_raw_retention_days(custom),
+            retention_days=_retention_days(custom),
             write_scope=custom.get("writeScope", WRITE_SCOPE),
             path=where,
         )
@@ -207,6 +208,13 @@ def _raw_retention_days(custom: dict) -> int:
     days = custom.get("rawRetentionDays", RAW_RETENTION_DAYS)
     if not isinstance(days, int) or not 1 <= days <= RAW_RETENTION_DAYS:
         raise ContractError(f"rawRetentionDays is {days!r}", hint=f"raw is kept 1 to {RAW_RETENTION_DAYS} days")
+    return days
+
+
+def _retention_days(custom: dict) -> int | None:
+    days = custom.get("retentionDays")
+    if days is not None and (not isinstance(days, int) or days <= RAW_RETENTION_DAYS):
+        raise ContractError(f"retentionDays is {days!r}", hint=f"rows are kept for longer than raw, {RAW_RETENTION_DAYS} days")
     return days
 
 

@@ -43,6 +43,13 @@ def erase(
     with opened_office() as office:
         request = ask(office, Kind.ERASURE, Whom(subject, tuple(identifiers)), role, channel, law, received)
         (closed,) = close(office, [request])
+    if closed.state == "held":
+        typer.echo(
+            json.dumps({"request_id": request.request_id, "state": "held"})
+            if as_json
+            else f"{request.request_id}: held by a legal hold; `lakehouse privacy run` goes on once it is released"
+        )
+        return
     told = office.requests.progress(request.request_id)
     if as_json:
         typer.echo(json.dumps({"request_id": request.request_id, "state": closed.state, "due_at": closed.due_at.isoformat(), **told}))
@@ -72,7 +79,8 @@ def run(
         intake.take_in(office)
         exports.expire(office, datetime.now(UTC))
         answered = [one for one in (rectify.go_on(office, each) for each in rectify.to_rectify(office)) if one.state == "answered"]
-        closed = close.close(office, close.to_close(office)) + restrict.close(office, restrict.to_close(office))
+        closed = [one for one in close.close(office, close.to_close(office)) if one.state == "closed"]  # and not held
+        closed += restrict.close(office, restrict.to_close(office))
         purged, receipts = [], []
         if not close_only:
             answered += restrict.answer(office, restrict.to_answer(office), tell)
@@ -103,7 +111,8 @@ def watch(
         with opened_office() as office:
             intake.take_in(office)
             for request in close.close(office, close.to_close(office)) + restrict.close(office, restrict.to_close(office)):
-                typer.echo(f"{request.request_id}: closed")
+                if request.state == "closed":
+                    typer.echo(f"{request.request_id}: closed")
         stopped.wait(every)
 
 

@@ -1,6 +1,7 @@
 """The register of requests: what people asked of us about their data, by when it is due, and how far it is.
 
     erasure              received ─▶ verified ─▶ closed (stage 1) ─▶ purged (stage 2) ─▶ proved: there is a receipt
+                                        └─▶ held: a legal hold covers the person, and closing waits for its release
     restriction, lifting received ─▶ verified ─▶ closed: no reader sees the person, or every one does again ─▶ answered: nor do figures
     the others           received ─▶ verified ─▶ answered, with evidence
                              └─▶ refused, with a reason
@@ -65,6 +66,7 @@ _request = sa.Table(
     sa.Column("verified_by", sa.Text),
     sa.Column("refused_at", Utc),
     sa.Column("refused_because", sa.Text),
+    sa.Column("held_at", Utc),
     sa.Column("closed_at", Utc),
     sa.Column("purged_at", Utc),
     sa.Column("proved_at", Utc),
@@ -90,6 +92,7 @@ class Request:
     verified_by: str | None = None
     refused_at: datetime | None = None
     refused_because: str | None = None
+    held_at: datetime | None = None
     closed_at: datetime | None = None
     purged_at: datetime | None = None
     proved_at: datetime | None = None
@@ -97,7 +100,7 @@ class Request:
 
     @property
     def state(self) -> str:
-        reached = ("refused", "answered", "proved", "purged", "closed", "verified")
+        reached = ("refused", "answered", "proved", "purged", "closed", "held", "verified")
         return next((name for name in reached if getattr(self, f"{name}_at")), "received")
 
     @property

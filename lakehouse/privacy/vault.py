@@ -71,6 +71,14 @@ class SqlVault:
         keys = self.keyring.unwrap([row[1:] for row in rows])
         return {subject: SubjectKey(pid, key, key_id) for (subject, pid, key_id, *_), key in zip(rows, keys)}
 
+    def by_digest(self, digests: Collection[bytes]) -> list[SubjectKey]:
+        """Of people whom a hold or a request names so; who was forgotten is absent."""
+        found: list[tuple] = []
+        with self.engine.connect() as db:
+            for chunk in _chunks(set(digests)):
+                found += [row for row in self._find(db, chunk).values() if row[2] is not None]
+        return [SubjectKey(row[0], key, row[1]) for row, key in zip(found, self.keyring.unwrap(found))]
+
     def day_key(self, day: date) -> SubjectKey:
         name = f"day:{day.isoformat()}"
         return SubjectKey(name, self.keyring.named(name), name)

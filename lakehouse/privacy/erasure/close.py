@@ -14,16 +14,24 @@ from datetime import UTC, datetime
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.hidden import erased_people, hide, restrict, restricted_people
 from lakehouse.privacy.requests import Kind, Request, Whom
+from lakehouse.privacy.retention.covering import holds_on
 from lakehouse.privacy.tombstones import CLOSED, written
 
 
 def close(office: Office, requests: Sequence[Request]) -> list[Request]:
-    """Those that were verified and are not closed; answers them as they are now."""
-    return [_close(office, request) for request in requests]
+    """Those that were verified and are not closed; answers them as they are now. Whom a legal hold covers waits, `held`."""
+    return [_held(office, r) if holds_on(office.settings, office.vault, r.subject_digest) else _close(office, r) for r in requests]
 
 
 def to_close(office: Office) -> list[Request]:
     return office.requests.waiting(Kind.ERASURE, after="verified", before="closed")
+
+
+def _held(office: Office, request: Request) -> Request:
+    """Told once; it is looked at again with every closing, and goes on where the hold is released."""
+    if request.held_at is None:
+        office.record("erasure.held", request_id=request.request_id)
+    return office.requests.reach(request.request_id, "held", datetime.now(UTC))
 
 
 def _close(office: Office, request: Request) -> Request:

@@ -45,8 +45,8 @@ class Signer:
         self._name, self._private = _kept(engine, key)
         self._publish(files)
 
-    def sign(self, facts: dict[str, Any]) -> dict[str, Any]:
-        body = facts | {"format": FORMAT, "signing_key": self._name}
+    def sign(self, facts: dict[str, Any], of_format: str = FORMAT) -> dict[str, Any]:
+        body = facts | {"format": of_format, "signing_key": self._name}
         return body | {"signature": self._private.sign(canonical(body).encode()).hex()}
 
     def _publish(self, files: Files) -> None:
@@ -82,6 +82,19 @@ def verify(receipt: dict[str, Any], keys: dict[str, str], audit: Audit) -> Check
     itself not whole; BadInputError where it is no receipt of ours."""
     if receipt.get("format") != FORMAT:
         raise BadInputError("this is no receipt of an erasure", hint=f"a receipt says its format: {FORMAT}")
+    check_signature(receipt, keys)
+    audit.verify()
+    told = hash_of(receipt)
+    for record in audit.records(action=ISSUED):
+        if json.loads(record.details).get("receipt_hash") == told:
+            return Checked(receipt["request_id"], receipt["signing_key"], record.sequence)
+    raise CorruptError(
+        "the audit log knows no such receipt", hint="its end may have been cut off, or it is older than the year for which it is kept"
+    )
+
+
+def check_signature(receipt: dict[str, Any], keys: dict[str, str]) -> None:
+    """Of a receipt, or of whatever else the platform signs. Raises CorruptError."""
     public = keys.get(str(receipt.get("signing_key")))
     if public is None:
         raise CorruptError("it is signed with a key that is none of ours", hint="the platform's keys are in the lake: platform/privacy")
@@ -93,14 +106,6 @@ def verify(receipt: dict[str, Any], keys: dict[str, str], audit: Audit) -> Check
         raise CorruptError(
             "the receipt is not what was signed", hint="somebody changed it, or it was cut off: take the one of the lake"
         ) from error
-    audit.verify()
-    told = hash_of(receipt)
-    for record in audit.records(action=ISSUED):
-        if json.loads(record.details).get("receipt_hash") == told:
-            return Checked(receipt["request_id"], receipt["signing_key"], record.sequence)
-    raise CorruptError(
-        "the audit log knows no such receipt", hint="its end may have been cut off, or it is older than the year for which it is kept"
-    )
 
 
 def _kept(engine: sa.Engine, key: bytes) -> tuple[str, Ed25519PrivateKey]:
