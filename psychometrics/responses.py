@@ -22,7 +22,7 @@ from lakehouse.storage.warehouse import patiently
 from psychometrics import WINDOW_DAYS
 
 _FACT = f"{CURATED_SCHEMA}.fact_responses"
-_ANSWERS = "temp.answers"
+_ANSWERS = "answers_shown"
 
 
 @dataclass(frozen=True)
