@@ -1,5 +1,6 @@
-"""Forgets people who asked for it, as an Airflow DAG: takes requests up, removes everybody who waits together, proves it, and tells
-which requests come close to their term."""
+"""Answers what people asked about their data, as an Airflow DAG: takes requests up, sees what was put right, works figures out without
+whoever is to be left alone, removes everybody who is to be forgotten together, proves it, and tells which requests come close to their
+term."""
 
 from lakehouse_verbs import check_deadlines, erase, house_dag, in_seoul
 

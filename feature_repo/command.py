@@ -114,26 +114,35 @@ def training(
 ) -> None:
     """Join features to labelled rows as they were known at each label's time: never a value from its future.
 
-    Rows of people who are being erased, or whose data is restricted, are left out. One audit record a frame.
+    Rows of people who are being erased, whose data is restricted, or whose newest decision does not allow ai_training are left
+    out. The frame is put down as a training set, with a manifest beside it: it is withdrawn when one of its people may not be in
+    it any more. One audit record a frame.
 
     Example: `lakehouse features training --entities labels.parquet --output frame.parquet --timestamp label_at`
     """
     from feature_repo import permitted
     from feature_repo import training as frames
     from feature_repo.store import open_store
+    from lakehouse.privacy import training_sets
+    from lakehouse.privacy.consents import TRAINING
     from lakehouse.privacy.reading import Wanted, reading
     from lakehouse.settings import settings
 
     labelled = frames.read_entities(entities)
     with reading(settings(), "features.trained", Wanted(as_, Purpose.AI_TRAINING), Role.ML_ENGINEER) as looks:
         views = frames.views_for([name for name in labelled.column_names if name != timestamp], view or [])
-        hidden = permitted.hidden_from(settings(), looks, views, labelled.num_rows)
-    frame = frames.training_frame(open_store(settings()), labelled, timestamp, view or [], hidden)
+        kept_out = permitted.kept_out(settings(), looks, views, frames.people_in(labelled), labelled.num_rows)
+    frame = frames.training_frame(open_store(settings()), labelled, timestamp, view or [], kept_out)
     frames.write(frame, output)
+    people, asked_by = frames.people_in(frame), looks.reader.actor
+    issued = training_sets.issue(settings(), output, people, TRAINING, asked_by, [c.id for c in views], frame.num_rows)
     added = [name for name in frame.column_names if name not in labelled.column_names]
     unknown = sum(frame[name].null_count == frame.num_rows for name in added)
     typer.echo(
         f"{output}: {frame.num_rows:,} rows, {len(added)} features added" + (f", {unknown} of them empty throughout" if unknown else "")
+    )
+    typer.echo(
+        f"training set {issued['set_id']}: {len(people):,} people; ask `lakehouse privacy datasets --check {output.name}` before you load it"
     )
     if left_out := labelled.num_rows - frame.num_rows:
         typer.echo(f"left out: {left_out:,} rows of people who may not be trained on", err=True)

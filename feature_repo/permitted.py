@@ -9,6 +9,7 @@ from lakehouse.contracts import Contract, registry
 from lakehouse.errors import DeniedError
 from lakehouse.privacy.access import Access
 from lakehouse.privacy.chain import Outcome
+from lakehouse.privacy.consents import TRAINING, agreed
 from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.reading import Looks
 from lakehouse.settings import Settings
@@ -23,13 +24,14 @@ def users(settings: Settings, looks: Looks, views: list[Contract], asked: list[s
     return [user for user in asked if user not in hidden and own in (None, user)]
 
 
-def hidden_from(settings: Settings, looks: Looks, views: list[Contract], rows: int) -> frozenset[str]:
-    """Who is in no training frame. Raises DeniedError, UnavailableError."""
+def kept_out(settings: Settings, looks: Looks, views: list[Contract], people: frozenset[str], rows: int) -> frozenset[str]:
+    """Those of `people` who are in no training frame: hidden, or without a standing consent to be trained on. Raises DeniedError,
+    UnavailableError."""
     _require(looks, "features.trained", views)
     if looks.reader.person is not None:
         raise DeniedError("a frame is of many people", hint="ask with a token that is not bound to one", is_known=True)
     looks.at("features.trained", [c.id for c in views], rows=rows)
-    return hidden_people(open_files(settings))
+    return people - agreed(settings, TRAINING)
 
 
 def _require(looks: Looks, action: str, views: list[Contract]) -> None:

@@ -22,7 +22,7 @@ from lakehouse.contracts import Contract, registry
 from lakehouse.contracts.project import arrow_schema
 from lakehouse.errors import BadInputError
 from lakehouse.places import FEATURES_SCHEMA, Home, feature_file
-from lakehouse.privacy.access import pseudonyms
+from lakehouse.privacy.naming import pseudonyms
 from lakehouse.privacy.hidden import hidden_people
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files
@@ -98,7 +98,7 @@ def _rows(warehouse: duckdb.DuckDBPyConnection, contract: Contract) -> pa.Table:
 
 def _shown(rows: pa.Table, contract: Contract, hidden: frozenset[str]) -> pa.Table:
     """Less the rows of whoever is being erased or is restricted: a figure that was built before must not be served again."""
-    for name in pseudonyms(registry()) & set(contract.names) if hidden else ():
+    for name in pseudonyms(registry().vocabulary) & set(contract.names) if hidden else ():
         rows = rows.filter(pc.invert(pc.is_in(rows[name], pa.array(sorted(hidden), pa.string()))))
     return rows
 

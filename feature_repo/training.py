@@ -3,7 +3,8 @@
     entity file (keys, label_at, labels …) ─▶ Feast point-in-time join ─▶ the same rows, in the same order, with features
 
 Every row of the entity file comes back, with nulls where nothing was known yet: a frame that silently loses the people
-without a past is biased towards those with one. Left out are the rows of people who are hidden, and it is said how many these were.
+without a past is biased towards those with one. Left out are the rows of people who are
+hidden or have not agreed to it, and it is said how many these were.
 """
 
 from pathlib import Path
@@ -81,9 +82,7 @@ def training_frame(
         raise BadInputError("the entity file is empty", hint="give at least one row")
     entities = entities.filter(_seen(entities, hidden))
     if not entities.num_rows:
-        raise BadInputError(
-            "nobody in the entity file may be trained on", hint="`lakehouse privacy restrictions` lists whose data is restricted"
-        )
+        raise BadInputError("nobody in the entity file may be trained on", hint="`lakehouse privacy consents` says who allowed what")
     frame = _for_feast(entities, time_column)
     joined = store.get_historical_features(entity_df=frame.to_pandas(), features=list(features)).to_arrow()
     answer = joined.sort_by(_ROW).select([_ROW, *features.values()])
@@ -92,6 +91,12 @@ def training_frame(
     for name in features.values():
         entities = entities.append_column(name, answer[name])
     return entities
+
+
+def people_in(entities: pa.Table) -> frozenset[str]:
+    """Whom these rows name, in any key that is a person's."""
+    names = pseudonyms(registry()) & set(entities.column_names)
+    return frozenset(pid for name in names for pid in entities[name].unique().to_pylist() if pid is not None)
 
 
 def _seen(entities: pa.Table, hidden: frozenset[str]) -> pa.Array:

@@ -18,6 +18,7 @@
     <home>/lake/platform/privacy/hidden.parquet   pseudonyms that no reading path may show any more
     <home>/lake/platform/privacy/restricted.parquet   pseudonyms of those whose data is kept and not used, and why
     <home>/lake/platform/privacy/exports/         archives for people who asked for their data, sealed; gone after some days
+    <home>/lake/platform/privacy/training_sets/   a file a training set that was issued: its digest, its people as keyed digests
     <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
     <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
@@ -161,6 +162,14 @@ def receipts_dir() -> str:
 
 def receipt(request_id: str) -> str:
     return f"{receipts_dir()}/{request_id}.json"
+
+
+def training_sets_dir() -> str:
+    return "platform/privacy/training_sets"
+
+
+def training_set(set_id: str) -> str:
+    return f"{training_sets_dir()}/{set_id}.json"
 
 
 def exports_dir() -> str:

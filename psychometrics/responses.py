@@ -22,7 +22,7 @@ from lakehouse.storage.warehouse import patiently
 from psychometrics import WINDOW_DAYS
 
 _FACT = f"{CURATED_SCHEMA}.fact_responses"
-_ANSWERS = "temp.answers"
+_ANSWERS = "answers_shown"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def opened(path: Path, hidden: Collection[str] = ()) -> Iterator[duckdb.DuckDBPy
         if not warehouse.execute("select 1 from duckdb_tables() where schema_name || '.' || table_name = ?", [_FACT]).fetchone():
             raise BadInputError(f"the warehouse has no {_FACT}", hint=hint)
         warehouse.register("hidden", pa.table({"pid": pa.array(sorted(hidden), pa.string())}))
-        warehouse.execute(f"create temp view {_ANSWERS} as select * from {_FACT} where user_pid not in (select pid from hidden)")
+        warehouse.execute(f"create temp view {_ANSWERS} as select fact.* from {_FACT} as fact anti join hidden on user_pid = pid")
         yield warehouse
 
 

@@ -72,6 +72,7 @@ def run(
     """
     from datetime import UTC, datetime
 
+    from lakehouse.privacy import training_sets
     from lakehouse.privacy.erasure import close, intake, prove, purge
     from lakehouse.privacy.rights import exports, rectify, restrict
 
@@ -81,13 +82,14 @@ def run(
         answered = [one for one in (rectify.go_on(office, each) for each in rectify.to_rectify(office)) if one.state == "answered"]
         closed = [one for one in close.close(office, close.to_close(office)) if one.state == "closed"]  # and not held
         closed += restrict.close(office, restrict.to_close(office))
+        withdrawn = training_sets.follow_consents(office.settings)
         purged, receipts = [], []
         if not close_only:
             answered += restrict.answer(office, restrict.to_answer(office), tell)
             waiting = purge.to_purge(office)
             purged = purge.purge(office, waiting, tell) if waiting else []
             receipts = prove.prove(office, prove.to_prove(office), tell)
-    _tell_run(len(closed), purged, receipts, as_json, answered)
+    _tell_run(len(closed), purged, receipts, as_json, answered, withdrawn)
 
 
 @app.command()
@@ -251,7 +253,7 @@ def _of_lake(files, path: str) -> bytes:
         ) from None
 
 
-def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool, answered: Sequence = ()) -> None:
+def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool, answered: Sequence = (), withdrawn: Sequence = ()) -> None:
     from dataclasses import asdict
 
     from lakehouse.outcome import tell
@@ -259,8 +261,11 @@ def _tell_run(closed: int, purged: list, receipts: list[dict], as_json: bool, an
     tell(rows=sum(one.rows for one in purged))
     if as_json:
         told = {"closed": closed, "purged": [asdict(one) for one in purged], "receipts": [one["request_id"] for one in receipts]}
-        typer.echo(json.dumps(told | {"answered": [one.request_id for one in answered]}))
+        told |= {"answered": [one.request_id for one in answered], "withdrawn": [one["set_id"] for one in withdrawn]}
+        typer.echo(json.dumps(told))
         return
+    for one in withdrawn:
+        typer.echo(f"training set {one['set_id']}: withdrawn")
     for one in answered:
         typer.echo(f"{one.request_id}: {one.kind} answered")
     for one in purged:

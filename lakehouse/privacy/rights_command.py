@@ -217,6 +217,61 @@ def restrictions(as_json: AsJson = False) -> None:
     typer.echo(f"{len(rows):,} people are restricted")
 
 
+@app.command()
+def consents(user_id: User, as_json: AsJson = False) -> None:
+    """What a person allows: their newest decision about each purpose, wherever they made it. What they never decided they do not allow.
+
+    Example: `lakehouse privacy consents student-17`
+    """
+    from lakehouse.privacy import consents as decisions
+
+    subject, _ = named(user_id)
+    with opened_office() as office:
+        found = office.vault.find([subject]).get(subject)
+        office.record("consents.read", purpose="privacy")
+        decided = {one.purpose: one for one in decisions.standing(office.settings, found.pid)} if found else {}
+    rows = [_decision(purpose, decided.get(purpose)) for purpose in decisions.purposes()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        said = "allowed" if row["is_granted"] else "not allowed" if row["decided_at"] else "never decided"
+        typer.echo(f"{row['purpose']:<20} {said:<14} {row['decided_at'] or ''}")
+
+
+def _decision(purpose: str, one) -> dict:
+    if one is None:
+        return {"purpose": purpose, "is_granted": False, "decided_at": None, "policy_version": None}
+    said = {"decided_at": one.decided_at.isoformat(), "policy_version": one.policy_version}
+    return {"purpose": purpose, "is_granted": one.is_granted} | said
+
+
+@app.command()
+def datasets(
+    check: Annotated[Path | None, typer.Option(help="Only this file: may it be loaded? Exit code 16 where it is withdrawn.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Training sets that were issued: to whom, when, of how many people, and which of them are withdrawn.
+
+    A set is withdrawn when one of its people is forgotten, left alone, or takes their consent back; `lakehouse privacy run` compares.
+
+    Example: `lakehouse privacy datasets --check frame.parquet && train frame.parquet`
+    """
+    from lakehouse.privacy import training_sets
+    from lakehouse.settings import settings
+
+    found = training_sets.issued(settings()) if check is None else [training_sets.require(settings(), check)]
+    rows = [{**one, "people": len(one["people"])} for one in found]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        state = f"withdrawn ({row['withdrawn'][-1]['because']})" if row["withdrawn"] else "good"
+        typer.echo(
+            f"{row['set_id']}  {row['issued_at']}  {row['issued_to']:<16} {row['rows']:>9,} rows of {row['people']:>7,} people  {state}"
+        )
+
+
 def _tell(request, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"request_id": request.request_id, "state": request.state, "due_at": request.due_at.isoformat()}))

@@ -98,3 +98,26 @@ def test_the_page_describes_it(keyed) -> None:
     assert "post" in described[PATH] and "get" in described[PATH + "/{request_id}"]
     schema = described[PATH]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["user_id"] and "guardian" in schema["properties"]["requester_role"]["enum"]
+
+
+def test_other_rights_are_asked_for_at_the_same_door(keyed) -> None:
+    running, headers = keyed
+    wanted = {
+        "access": {},
+        "restriction": {"restriction_reason": "objection_pending"},
+        "rectification": {"rectified_dataset": "source.users", "rectified_field": "country_code", "rectified_value": "JP"},
+    }
+    told = {kind: ask(running, headers["office"], kind=kind, **more) for kind, more in wanted.items()}
+    assert {answer.status_code for answer in told.values()} == {202}, [answer.text for answer in told.values()]
+    for body in ({"kind": "no such kind"}, {"kind": "rectification"}, {"kind": "restriction", "restriction_reason": "because"}):
+        assert ask(running, headers["office"], **body).status_code == 400, "what it is about must be said"
+    for command in ("land", "refine"):
+        succeeds(command)
+    assert json.loads(succeeds("privacy", "run", "--json"))["answered"] == [told["restriction"].json()["request_id"]]
+    states = {kind: running.client.get(one.json()["status"], headers=headers["office"]).json() for kind, one in told.items()}
+    assert {kind: (one["kind"], one["state"]) for kind, one in states.items()} == {
+        "access": ("access", "verified"),
+        "restriction": ("restriction", "answered"),
+        "rectification": ("rectification", "verified"),
+    }
+    assert len(json.loads(succeeds("privacy", "restrictions", "--json"))) == 1

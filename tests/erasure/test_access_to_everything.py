@@ -12,7 +12,8 @@ import pytest
 
 from lakehouse.contracts import registry
 from lakehouse.errors import BadInputError
-from lakehouse.privacy.access import columns_of, pseudonyms
+from lakehouse.privacy.access import columns_of
+from lakehouse.privacy.naming import pseudonyms
 from lakehouse.privacy.chain import ActorKind, Outcome
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.requests import Whom
@@ -60,7 +61,7 @@ def canaries(files: dict[str, bytes]) -> set[tuple[str, str, int]]:
 
 def test_everything_of_mine_is_there_and_nothing_of_anybody_elses(archive) -> None:
     _, files, _ = archive
-    naming, wanted = pseudonyms(registry()), set()
+    naming, wanted = pseudonyms(registry().vocabulary), set()
     for contract in registry().layer("stream", "table", "derived", "curated", "features"):
         fields = columns_of(contract, registry())
         if naming & {f.name for f in fields}:

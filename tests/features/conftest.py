@@ -4,18 +4,20 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from feature_rows import FIRST
 
 import feature_repo
 from lakehouse.contracts import registry
-from lakehouse.contracts.project import duckdb_columns
-from lakehouse.places import Home
+from lakehouse.contracts.project import arrow_schema, clean_fields, duckdb_columns
+from lakehouse.places import Home, clean_table
 from lakehouse.settings import settings
+from lakehouse.storage.open import open_tables
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,21 @@ def write_features(home):
                 )
 
     return write
+
+
+@pytest.fixture
+def agree(home):
+    """These people allow that models are trained on them, or do not any more."""
+
+    def agree(*pids: str, is_granted: bool = True) -> None:
+        contract, at = registry().get("consent.events"), datetime.now(UTC)
+        fields = [f.with_nullable(True) for f in arrow_schema(clean_fields(contract, registry().vocabulary))]
+        kind = "consent_granted" if is_granted else "consent_withdrawn"
+        said = {"event_type": kind, "occurred_at": at, "dt": at.date(), "consent_purpose": "ai_training"}
+        rows = pa.Table.from_pylist([said | {"user_pid": pid, "event_id": f"{pid}-{at}"} for pid in pids], pa.schema(fields))
+        open_tables(settings()).append(clean_table(contract.domain, contract.table), rows, f"b-{at}", {})
+
+    return agree
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from feature_repo import serving
 from feature_repo.command import app
 from lakehouse import places
 from lakehouse.errors import BadInputError, DeniedError
+from lakehouse.privacy import training_sets
 from lakehouse.settings import child_environment, settings
 from lakehouse.storage.open import open_audit, open_files
 
@@ -28,7 +29,7 @@ def features(*arguments: object) -> str:
     return ran.stdout
 
 
-def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_path):
+def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_path, agree):
     with pytest.raises(BadInputError) as early:
         features("online", "u0")
     assert "lakehouse serve" in early.value.hint
@@ -51,12 +52,22 @@ def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_pat
 
     labels, frame = tmp_path / "labels.csv", tmp_path / "out" / "frame.parquet"
     labels.write_text(f"user_pid,label_at,passed\nu0,{FIRST + timedelta(hours=30)},true\nu3,{FIRST},false\n")
-    told = features("training", "--entities", labels, "--output", frame, "--view", "engagement_vector")
+    wanted = "training", "--entities", labels, "--output", frame, "--view", "engagement_vector"
+    with pytest.raises(BadInputError, match="nobody"):
+        features(*wanted)
+    agree("u0", "u3")
+    told = features(*wanted)
     assert "2 rows, 9 features added" in told
     assert [(r["user_pid"], r["passed"], r["activity_count_7d"]) for r in pq.read_table(frame).to_pylist()] == [
         ("u0", True, 1),
         ("u3", False, None),
     ]
+
+    training_sets.require(settings(), frame)
+    agree("u3", is_granted=False)
+    features(*wanted)
+    assert pq.read_table(frame)["user_pid"].to_pylist() == ["u0"], "who takes it back is in no further frame"
+    agree("u3")
 
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"pid": ["u0"]}), sink)
@@ -71,7 +82,7 @@ def test_from_tables_to_the_tutor_and_to_a_training_frame(some_features, tmp_pat
         with pytest.raises(DeniedError):
             features("online", "u1", "--as", role)
     told = [(r.action, r.purpose, r.outcome) for r in open_audit(settings()).records()]
-    assert told.count(("features.read", "tutoring", "allowed")) == 5 and told.count(("features.trained", "ai_training", "allowed")) == 2
+    assert told.count(("features.read", "tutoring", "allowed")) == 5 and told.count(("features.trained", "ai_training", "allowed")) == 4
     assert told[-1] == ("features.read", "tutoring", "denied")
 
 

@@ -150,7 +150,7 @@ def test_features_are_for_readers_of_every_zone_or_of_one_person(home: Path) -> 
             asked(role, purpose, **bound)
     with pytest.raises(DeniedError):
         reader = Reader("one", ActorKind.SERVICE, Role.SYS_ADMIN, Purpose.AI_TRAINING, Level.L2, person="b" * 32)
-        permitted.hidden_from(Settings(home=home), Looks(reader, audit), views, 2)
+        permitted.kept_out(Settings(home=home), Looks(reader, audit), views, frozenset(), 2)
     assert [r.outcome for r in audit.records()] == ["allowed", "allowed", "denied", "denied", "denied"]
 
 
