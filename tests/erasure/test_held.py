@@ -56,12 +56,12 @@ def test_raw_that_expired_is_expired_for_replay_and_work_goes_on(town, office) -
     contract, window = registry().get(EXAM), ("--contract", EXAM, "--from", "2026-03-01", "--to", "2026-03-04", "--json")
     there = town.at.files.list(raw_dir(contract.domain, contract.table) + "/dt=")
     town.at.files.delete(there[0])
-    assert json.loads(succeeds("replay", *window))["expired"] > 0
+    assert json.loads(succeeds("replay", *window))["replayed"][EXAM]["expired"] > 0
     told = json.loads(succeeds("retain", "--as-of", str((NOW + timedelta(days=32)).date()), "--json"))
     gone = {one["rule"]["contract"]: one["removed"] for one in told["rules"] if one["rule"]["kind"] == "raw"}
     assert gone[EXAM] == len(there) - 1 and town.at.files.list(raw_dir(contract.domain, contract.table) + "/dt=") == []
     assert town.at.files.list(raw_commit_dir(contract.domain, contract.table)) == []
-    assert json.loads(succeeds("replay", *window))["records"] == 0
+    assert json.loads(succeeds("replay", *window))["replayed"] == {}
     before, markers = len(town.clean(EXAM)), len(town.markers(EXAM))
     send(town, exam(990, BOB))
     assert (len(town.clean(EXAM)), len(town.markers(EXAM))) == (before + 1, markers + 1)
