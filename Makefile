@@ -77,4 +77,4 @@ lock: $(UV) ## resolve the dependencies anew into requirements.lock, and those o
 clean: ## remove what was built (.venv, .tools) and the local lake (var/)
 	rm -rf .venv .tools var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo test test-long faults bench generate report airflow docs format lock clean
+.PHONY: help setup demo privacy-proof test test-long faults bench generate report airflow docs format lock clean

@@ -5,7 +5,7 @@
                          lakehouse://raw   lakehouse://clean                                                ▼ lakehouse://curated
     feature_serving:                                                                                      serve ─▶ lakehouse://features
     user_deletion_pipeline:  erase ─▶ check deadlines
-    daily_key_rotation:  rotate keys ─▶ check keys
+    daily_key_rotation:  rotate keys ─▶ check keys          daily_retention:  retain
 
 A task runs the same `lakehouse` command that a person or CI would run (lakehouse_command.py), from the project's folder, with
 the environment that Airflow was given. What a DAG is chained by is an Asset, and an Asset of a zone is published by the check
@@ -179,3 +179,8 @@ def rotate_keys() -> LakehouseCommand:
 
 def check_keys() -> LakehouseCommand:
     return _verb("check_keys", "vault", "status", does="Fails where the vault's keys are overdue, or a rotation was not ended.")
+
+
+def retain() -> LakehouseCommand:
+    """Exit code 23 is tried again: something may have come while it ran."""
+    return _verb("retain", "retain", does="Removes what is beyond its term, looks for it again, and signs a report.")

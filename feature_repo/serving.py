@@ -22,8 +22,8 @@ from lakehouse.contracts import Contract, registry
 from lakehouse.contracts.project import arrow_schema
 from lakehouse.errors import BadInputError
 from lakehouse.places import FEATURES_SCHEMA, Home, feature_file
-from lakehouse.privacy.naming import pseudonyms
 from lakehouse.privacy.hidden import hidden_people
+from lakehouse.privacy.naming import pseudonyms
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files
 from lakehouse.storage.turns import beside

@@ -95,3 +95,13 @@ def test_more_subjects_than_a_statement_holds(vault):
     everyone = vault.subjects(subjects)
     assert everyone | some == everyone
     assert vault.people([p.pid for p in everyone.values()]) == {p.pid: p for p in everyone.values()}
+
+
+def test_keys_of_columns_and_days_are_named_kept_and_destroyed(vault, reopen_vault):
+    day, column, compared = vault.day_key(date(2026, 1, 31)), vault.column_key(), vault.column_key(is_compared=True)
+    kim = vault.subjects(["kim"])["kim"]
+    assert vault.column_key() == column and reopen_vault().column_key(is_compared=True) == compared != column
+    assert vault.named("day:") == [day.key_id] and vault.named("column:") == sorted([column.key_id, compared.key_id])
+    assert vault.destroy([day.key_id, day.key_id, "day:1999-01-01", kim.key_id]) == 1, "nobody's, and nobody else's"
+    assert reopen_vault().keys([day.key_id, kim.key_id]) == {kim.key_id: kim} and vault.named("day:") == []
+    assert vault.day_key(date(2026, 1, 31)) != day

@@ -13,9 +13,9 @@ import pytest
 from lakehouse.contracts import registry
 from lakehouse.errors import BadInputError
 from lakehouse.privacy.access import columns_of
-from lakehouse.privacy.naming import pseudonyms
 from lakehouse.privacy.chain import ActorKind, Outcome
 from lakehouse.privacy.erasure.office import Office
+from lakehouse.privacy.naming import pseudonyms
 from lakehouse.privacy.requests import Whom
 from lakehouse.privacy.rights import answer as answering
 from lakehouse.privacy.rights.gather import gather, known

@@ -24,7 +24,7 @@ def test_a_request_as_an_event_is_taken_up_once(town, office, pids) -> None:
     send(town, asked_by_event(ANN, "r-1"), asked_by_event(ANN, "r-2"))
     taken = intake.take_in(office)
     assert [one.request_id for one in taken] == ["r-1", "r-2"] and intake.take_in(office) == []
-    assert office.requests.whom("r-1").subject == ANN and taken[0].due_at - taken[0].received_at == DUE["pipa"]
+    assert office.requests.whom("r-1").subject == ANN and taken[0].due_at - taken[0].received_at == DUE["pipa"][Kind.ERASURE]
     close.close(office, close.to_close(office))
     purge.purge(office, purge.to_purge(office))
     assert {one["request_id"] for one in prove.prove(office, prove.to_prove(office))} == {"r-1", "r-2"}

@@ -53,8 +53,7 @@ def _of_table(keeper: Keeper, rule: Rule, contract: Contract, table: str) -> Out
     if going and not keeper.is_dry:
         empty = pa.table({"dt": pa.array([], pa.date32())})
         keeper.tables.replace_days(table, pa.concat_tables(kept, promote_options="default") if kept else empty, going, {})
-    if not keeper.is_dry and (going or days):
-        keeper.tables.free(table)  # nothing older may keep them; the second time there is nothing to free
+        keeper.tables.free(table)  # no older version may keep them; who was killed before leaves that to the hourly compaction
     left = [day for day in files if day not in going or keeper.is_dry] + [day for day in going if kept]
     return outcome.and_(Outcome(rule, oldest=min(left, default=None)))
 
@@ -143,7 +142,7 @@ def _of_warehouse(database: duckdb.DuckDBPyConnection, keeper: Keeper, rule: Rul
 
 @contextmanager
 def _opened(keeper: Keeper) -> Iterator[duckdb.DuckDBPyConnection | None]:
-    """None where there is no warehouse in a file; BigQuery's tables have the terms that Terraform and dbt give them."""
+    """None where there is no warehouse in a file: BigQuery's is not reached from here, as little as by `lakehouse model`."""
     path = open_warehouse(keeper.settings) if keeper.settings.profile == "local" else None
     if path is None or not path.exists():
         yield None
