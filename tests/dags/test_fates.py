@@ -28,6 +28,8 @@ FATES = {
     20: AT_ONCE,  # a closed gate
     21: AGAIN,  # a program that we started ended badly
     22: AT_ONCE,  # the copy is not the source
+    23: AGAIN,  # something of a person is still there, or beyond its term
+    24: AT_ONCE,  # a term of a request, or of a key, is over
     137: AGAIN,  # killed
 }
 
