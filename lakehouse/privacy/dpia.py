@@ -107,9 +107,7 @@ def page(contract: Contract, contracts: Registry, made_from: Lineage, root: Path
     review = review_of(contract, root)
     judged = ["", "## Review", ""]
     if review is None:
-        asked = (
-            f"Nobody has judged this yet: write `{REVIEWS}/{contract.id}.md`, beginning as [the others](reviews) do, of `{digest(lines)}`."
-        )
+        asked = f"Nobody has judged this yet: write `{REVIEWS}/{contract.id}.md`, beginning as [the form](reviews/README.md) says, of `{digest(lines)}`."
         judged += [asked if is_about_people(contract, contracts) else "Rows are about nobody; nothing to judge."]
     else:
         day, by, of, text = review
@@ -122,7 +120,7 @@ def index(contracts: Registry, made_from: Lineage, root: Path) -> str:
     lines = [
         "# Impact assessments",
         "",
-        "One page a dataset, from its contract, its flows, who sees it and how long it stays; and what people have judged of it, in [reviews](reviews).",
+        "One page a dataset, from its contract, its flows, who sees it and how long it stays; and what people have judged of it, in [reviews](reviews/README.md).",
         "A review names the facts that it is of; where these have changed since, it must be looked at again.",
         "",
         "| dataset | required | because | review |",
