@@ -95,7 +95,7 @@ def training_frame(
 
 def people_in(entities: pa.Table) -> frozenset[str]:
     """Whom these rows name, in any key that is a person's."""
-    names = pseudonyms(registry()) & set(entities.column_names)
+    names = pseudonyms(registry().vocabulary) & set(entities.column_names)
     return frozenset(pid for name in names for pid in entities[name].unique().to_pylist() if pid is not None)
 
 
