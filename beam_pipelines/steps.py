@@ -22,6 +22,7 @@ from lakehouse.business_day import BUSINESS_TIMEZONE
 from lakehouse.contracts import project
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.privacy import treat
+from lakehouse.privacy.naming import owners
 from lakehouse.verdicts import Rejection
 
 LATE_AFTER_US = 3_600_000_000
@@ -77,9 +78,8 @@ def _about_the_forgotten(values: pa.Table, treated: pa.Table, contract: Contract
     """Rows of a person whom the vault no longer answers for. Where a row of another's only mentions one, the mention is left
     empty; what cannot be without it is gone, too."""
     gone = np.zeros(values.num_rows, bool)
-    for field in contract.fields:
-        if field.treatment == "pseudonymise" and (field.required or field.name == contract.subject):
-            gone |= values[field.name].is_valid().to_numpy() & treated[field.becomes].is_null().to_numpy()
+    for field in owners(contract):
+        gone |= values[field.name].is_valid().to_numpy() & treated[field.becomes].is_null().to_numpy()
     return gone
 
 

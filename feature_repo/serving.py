@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-from pyarrow import compute as pc
 from pyarrow import parquet
 
 from lakehouse.contracts import Contract, registry
@@ -23,7 +22,7 @@ from lakehouse.contracts.project import arrow_schema
 from lakehouse.errors import BadInputError
 from lakehouse.places import FEATURES_SCHEMA, Home, feature_file
 from lakehouse.privacy.hidden import hidden_people
-from lakehouse.privacy.naming import pseudonyms
+from lakehouse.privacy.naming import naming, without
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files
 from lakehouse.storage.turns import beside
@@ -73,12 +72,13 @@ def export(settings: Settings) -> Iterator[tuple[Contract, int, int, datetime | 
     if not path.exists():
         raise BadInputError(f"there is no warehouse at {path}", hint="run `lakehouse model` first")
     files = open_files(settings)
-    hidden = hidden_people(files)
+    # Whoever is being erased or is restricted: a figure that was built before must not be served again.
+    hidden = pa.array(sorted(hidden_people(files)), pa.string())
     with beside(settings), patiently(lambda: duckdb.connect(str(path), read_only=True), path) as warehouse:
         warehouse.execute("set TimeZone = 'UTC'")
         for contract in registry().layer("features"):
             started = time.monotonic()
-            rows = _shown(_rows(warehouse, contract), contract, hidden)
+            rows, _ = without(_rows(warehouse, contract), naming(contract.names, registry().vocabulary), hidden)
             sink = pa.BufferOutputStream()
             parquet.write_table(rows, sink, compression="zstd", row_group_size=_ROWS_A_GROUP)
             files.put(feature_file(contract.table), sink.getvalue().to_pybytes())
@@ -94,13 +94,6 @@ def _rows(warehouse: duckdb.DuckDBPyConnection, contract: Contract) -> pa.Table:
         raise BadInputError(f"the warehouse has no {contract.id}", hint="run `lakehouse model` first") from error
     # The contract's types: timestamps in microseconds, which is the finest that Feast's store reads.
     return rows.cast(pa.schema([f.with_nullable(True) for f in arrow_schema(contract.fields)]))
-
-
-def _shown(rows: pa.Table, contract: Contract, hidden: frozenset[str]) -> pa.Table:
-    """Less the rows of whoever is being erased or is restricted: a figure that was built before must not be served again."""
-    for name in pseudonyms(registry().vocabulary) & set(contract.names) if hidden else ():
-        rows = rows.filter(pc.invert(pc.is_in(rows[name], pa.array(sorted(hidden), pa.string()))))
-    return rows
 
 
 def _extent(rows: pa.Table, contract: Contract) -> tuple[int, datetime | None]:

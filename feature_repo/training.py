@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-from pyarrow import compute as pc
 from pyarrow import parquet
 
 from feature_repo.serving import require_registered
 from lakehouse.contracts import Contract, registry
 from lakehouse.errors import BadInputError, CorruptError
-from lakehouse.privacy.naming import pseudonyms
+from lakehouse.privacy.naming import naming, without
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -80,7 +79,7 @@ def training_frame(
         raise BadInputError(f"the entity file has columns named like features: {', '.join(clash)}", hint="rename them")
     if not entities.num_rows:
         raise BadInputError("the entity file is empty", hint="give at least one row")
-    entities = entities.filter(_seen(entities, hidden))
+    entities, _ = without(entities, naming(entities.column_names, registry().vocabulary), pa.array(sorted(hidden), pa.string()))
     if not entities.num_rows:
         raise BadInputError("nobody in the entity file may be trained on", hint="`lakehouse privacy consents` says who allowed what")
     frame = _for_feast(entities, time_column)
@@ -95,16 +94,8 @@ def training_frame(
 
 def people_in(entities: pa.Table) -> frozenset[str]:
     """Whom these rows name, in any key that is a person's."""
-    names = pseudonyms(registry().vocabulary) & set(entities.column_names)
+    names = naming(entities.column_names, registry().vocabulary)
     return frozenset(pid for name in names for pid in entities[name].unique().to_pylist() if pid is not None)
-
-
-def _seen(entities: pa.Table, hidden: frozenset[str]) -> pa.Array:
-    """Which rows name nobody hidden, in any key that is a person's."""
-    seen = pa.array([True] * entities.num_rows)
-    for name in pseudonyms(registry().vocabulary) & set(entities.column_names):
-        seen = pc.and_(seen, pc.invert(pc.is_in(entities[name], pa.array(sorted(hidden), pa.string()))))
-    return seen
 
 
 def _for_feast(entities: pa.Table, time_column: str) -> pa.Table:

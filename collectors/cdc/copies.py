@@ -19,6 +19,7 @@ from collectors.cdc.comparing import Tenant
 from collectors.cdc.source import Source, Table
 from lakehouse import places
 from lakehouse.contracts.model import Contract
+from lakehouse.privacy.naming import owners
 from lakehouse.storage.protocols import TableStore, Vault
 
 _AT_ONCE = 10_000
@@ -85,8 +86,7 @@ def key_column(contract: Contract) -> str:
 
 def people_of(contract: Contract, row: Mapping[str, Any]) -> set[str]:
     """Without whom a row of the source is not kept."""
-    named = [f.name for f in contract.fields if f.treatment == "pseudonymise" and (f.required or f.name == contract.subject)]
-    return {str(row[name]) for name in named if row.get(name) is not None}
+    return {str(row[f.name]) for f in owners(contract) if row.get(f.name) is not None}
 
 
 def compared_fields(contract: Contract) -> frozenset[str]:

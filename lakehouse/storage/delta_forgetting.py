@@ -8,7 +8,7 @@ DELETE writes one, nor statistics (delta_files.py).
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
+from lakehouse.privacy.naming import without
 from lakehouse.storage.delta_files import parquet, statistics
 from lakehouse.storage.delta_settling import Live
 from lakehouse.storage.protocols import Forgotten
@@ -47,31 +48,13 @@ def written(
     return done, actions
 
 
-def naming(there: Collection[str], columns: Mapping[str, bool]) -> dict[str, bool]:
-    """Of the columns that name people those that a file has: one from before a column existed names nobody in it."""
-    return {name: is_whole for name, is_whole in columns.items() if name in there}
-
-
 def names_somebody(where: str, columns: Mapping[str, bool], people: pa.Array) -> bool:
-    there = naming(pq.read_schema(where).names, columns)
-    if not there:
+    there = pq.read_schema(where).names
+    named = [name for name in columns if name in there]
+    if not named:
         return False
-    rows = pq.read_table(where, columns=list(there), partitioning=None)
-    return any(pc.any(pc.is_in(rows[name], people)).as_py() for name in there)
-
-
-def without(rows: pa.Table, columns: Mapping[str, bool], people: pa.Array) -> tuple[pa.Table, int]:
-    """The rows less those of `people`, mentions left empty; and in how many rows that was."""
-    emptied = 0
-    for name, is_whole in naming(rows.column_names, columns).items():
-        named = pc.fill_null(pc.is_in(rows[name], people), False)
-        if is_whole:
-            rows = rows.filter(pc.invert(named))
-        else:
-            emptied += pc.sum(named).as_py() or 0
-            nothing = pa.nulls(rows.num_rows, rows[name].type)
-            rows = rows.set_column(rows.column_names.index(name), name, pc.if_else(named, nothing, rows[name]))
-    return rows, emptied
+    rows = pq.read_table(where, columns=named, partitioning=None)
+    return any(pc.any(pc.is_in(rows[name], people)).as_py() for name in named)
 
 
 def level_of(path: str) -> int | None:
