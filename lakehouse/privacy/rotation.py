@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from lakehouse.contracts.project import restricted
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import OverdueError
-from lakehouse.places import clean_table, current_table, rebuilt_dir, rebuilt_table
+from lakehouse.privacy.clean_tables import CleanTables
 from lakehouse.privacy.columns import OF_COLUMNS, keys_in
 from lakehouse.privacy.keyring import Keyring
 from lakehouse.privacy.vault import SqlVault
@@ -105,11 +105,12 @@ def retire_column_keys(vault: SqlVault, contracts: Registry, tables: TableStore,
     process may still be writing by them."""
     numbered = {name: int(m[1]) for name in vault.named(OF_COLUMNS) if (m := re.fullmatch(rf"{OF_COLUMNS}(\d+)", name))}
     old = {name for name, number in numbered.items() if number < vault.keyring.newest - 1}
-    rebuilt = {path.split("/")[1] for path in files.list(rebuilt_dir())} if old else ()
-    for contract in contracts.ingested if old else ():
-        columns, at = restricted(contract, contracts.vocabulary), (contract.domain, contract.table)
-        for table in (clean_table(*at), current_table(*at), *(rebuilt_table(name, *at) for name in rebuilt)) if columns else ():
-            old -= keys_in(tables.files(table), list(columns))
+    if old:
+        there = CleanTables(tables, files)
+        for contract in contracts.ingested:
+            columns = restricted(contract, contracts.vocabulary)
+            for table in there.every(contract) if columns else ():
+                old -= keys_in(tables.files(table), list(columns))
     for name in sorted(old):
         record(DESTROYED, key=name)
     vault.destroy(old)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.contracts import Contract, registry
 from lakehouse.contracts.project import clean_fields
-from lakehouse.places import clean_table, current_table, rebuilt_dir, rebuilt_table
+from lakehouse.privacy.clean_tables import CleanTables
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.naming import tables_naming_people
 from lakehouse.privacy.requests import Whom
@@ -49,13 +49,10 @@ class Clean(Place):
             yield Held(table, table, rows, contract, clean_fields(contract, registry().vocabulary))
 
     def _tables(self) -> Iterator[tuple[Contract, str, dict[str, bool]]]:
-        tables, named = open_tables(self.settings), tables_naming_people(registry())
-        rebuilt = {path.split("/")[1] for path in open_files(self.settings).list(rebuilt_dir())}
-        for contract, columns in named.values():
-            at = contract.domain, contract.table
-            for table in (clean_table(*at), current_table(*at), *(rebuilt_table(name, *at) for name in sorted(rebuilt))):
-                if tables.version(table) >= 0:
-                    yield contract, table, columns
+        there = CleanTables(open_tables(self.settings), open_files(self.settings))
+        for contract, columns in tables_naming_people(registry()).values():
+            for table in there.every(contract):
+                yield contract, table, columns
 
 
 def counted(database: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], people: str) -> tuple[dict[str, int], int]:

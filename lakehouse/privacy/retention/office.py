@@ -6,6 +6,7 @@ from functools import cached_property
 
 from lakehouse.contracts import registry
 from lakehouse.contracts.registry import Registry
+from lakehouse.privacy.clean_tables import CleanTables
 from lakehouse.privacy.retention.holds import Held, Holds
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables, open_vault
@@ -34,6 +35,10 @@ class Keeper:
     @cached_property
     def tables(self):
         return open_tables(self.settings)
+
+    @cached_property
+    def clean_tables(self) -> CleanTables:
+        return CleanTables(self.tables, self.files)
 
     @cached_property
     def held(self) -> Held:

@@ -15,7 +15,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakehouse import places
 from lakehouse.contracts.model import Contract
 from lakehouse.model.build import opened
 from lakehouse.privacy.naming import naming, naming_in_clean
@@ -28,7 +27,7 @@ from lakehouse.storage.turns import alone
 
 def clean(keeper: Keeper, rule: Rule) -> Outcome:
     contract, outcome = keeper.contracts.get(rule.contract), Outcome(rule)
-    for table in _tables(keeper, contract):
+    for table in keeper.clean_tables.histories(contract):
         outcome = outcome.and_(_of_table(keeper, rule, contract, table))
     return outcome
 
@@ -94,15 +93,6 @@ def _note_in_force(database: duckdb.DuckDBPyConnection, contract: Contract, file
             from read_parquet(?, union_by_name = true, hive_partitioning = false)) where place = 1 and op <> 'd'""",
         [files],
     )
-
-
-def _tables(keeper: Keeper, contract: Contract) -> Iterator[str]:
-    """The table of clean, and what replays built beside it."""
-    at = contract.domain, contract.table
-    rebuilt = sorted({path.split("/")[1] for path in keeper.files.list(places.rebuilt_dir())})
-    for table in (places.clean_table(*at), *(places.rebuilt_table(name, *at) for name in rebuilt)):
-        if keeper.tables.version(table) >= 0:
-            yield table
 
 
 def warehouse(keeper: Keeper, rule: Rule) -> Outcome:
