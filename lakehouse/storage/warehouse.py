@@ -7,9 +7,12 @@ the way rather than failing with DuckDB's words.
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lakehouse.errors import BusyError
+
+if TYPE_CHECKING:
+    import duckdb
 
 PATIENCE_S = 20.0
 Opened = TypeVar("Opened")
@@ -29,3 +32,12 @@ def patiently(open_it: Callable[[], Opened], warehouse: Path, patience_s: float 
                 hint = "wait for `lakehouse model` to end, or close the DuckDB shell that holds it"
                 raise BusyError(f"{warehouse} is open in another process", hint=hint) from error
             time.sleep(0.25)
+
+
+def base_tables(warehouse: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str], list[str]]:
+    """(schema, table) → its columns. Views are none: they show what these, and clean, hold."""
+    listed = """
+        select schema_name, table_name, list(column_name)
+        from duckdb_columns() semi join duckdb_tables() using (database_name, schema_name, table_name)
+        where not internal group by all order by all"""
+    return {(schema, table): columns for schema, table, columns in warehouse.execute(listed).fetchall()}

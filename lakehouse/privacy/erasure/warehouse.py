@@ -28,7 +28,7 @@ from lakehouse.privacy.requests import Whom
 from lakehouse.privacy.rights.held import Held, theirs
 from lakehouse.storage.open import open_tables, open_vault, open_warehouse
 from lakehouse.storage.turns import alone, beside
-from lakehouse.storage.warehouse import patiently
+from lakehouse.storage.warehouse import base_tables, patiently
 
 
 class Warehouse(Place):
@@ -150,11 +150,7 @@ def _named(columns: Sequence[str]) -> str:
 
 
 def _tables(warehouse: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, list[str]]]:
-    """Base tables that name people, and by which columns; views show what these and clean hold."""
-    listed = """
-        select schema_name || '."' || table_name || '"', list(column_name)
-        from duckdb_columns() semi join duckdb_tables() using (database_name, schema_name, table_name)
-        where not internal group by all order by all"""
-    for table, names in warehouse.execute(listed).fetchall():
+    """Base tables that name people, and by which columns."""
+    for (schema, table), names in base_tables(warehouse).items():
         if columns := naming(names, registry().vocabulary):
-            yield table, sorted(columns)
+            yield f'{schema}."{table}"', sorted(columns)

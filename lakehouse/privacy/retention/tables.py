@@ -23,6 +23,7 @@ from lakehouse.privacy.retention.outcome import Outcome, together
 from lakehouse.privacy.retention.rules import Rule
 from lakehouse.storage.open import open_warehouse
 from lakehouse.storage.turns import alone
+from lakehouse.storage.warehouse import base_tables
 
 
 def clean(keeper: Keeper, rule: Rule) -> Outcome:
@@ -144,6 +145,4 @@ def _opened(keeper: Keeper) -> Iterator[duckdb.DuckDBPyConnection | None]:
 
 def _columns(database: duckdb.DuckDBPyConnection, schema: str) -> dict[str, list[str]]:
     """Of each base table of a schema."""
-    sql = """select table_name, list(column_name) from duckdb_columns()
-        semi join duckdb_tables() using (database_name, schema_name, table_name) where schema_name = ? group by all order by all"""
-    return dict(database.execute(sql, [schema]).fetchall())
+    return {table: names for (of, table), names in base_tables(database).items() if of == schema}
