@@ -76,6 +76,11 @@ class Registry:
         """Those that have a clean table: what arrives, and what our own commands derive."""
         return self.ingested + self.layer("derived")
 
+    @property
+    def media_domains(self) -> list[str]:
+        """Those with streams that media objects belong to."""
+        return sorted({c.domain for c in self if c.media_kinds})
+
     def media_kind(self, name: str) -> tuple[Contract, MediaKind] | None:
         """A kind of media object, and the stream whose events refer to it."""
         return self._by_media_kind.get(name)

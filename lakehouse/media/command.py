@@ -31,7 +31,7 @@ def list_objects(
     Example: `lakehouse media list --contract kzone.voice.events`
     """
     counts: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for domain in _domains():
+    for domain in registry().media_domains:
         for record in checking.all_records(open_files(settings()), domain):
             arrived_on = business_day(record.received_at)
             if contract_id in (None, record.contract) and (day is None or day.date() == arrived_on):
@@ -89,7 +89,7 @@ def check(
         found = checking.check(
             files, open_tables(settings()), open_vault(settings()), registry(), now, timedelta(minutes=grace_minutes), status.update
         )
-        removed = sum(_tidied(domain, now) for domain in _domains()) if tidy else 0
+        removed = sum(_tidied(domain, now) for domain in registry().media_domains) if tidy else 0
     if as_json:
         typer.echo(
             json.dumps(
@@ -102,10 +102,6 @@ def check(
         raise QualityGateError(
             f"events and media objects do not belong together: {', '.join(bad)}", hint="docs/on_call/media.md says what to do about each"
         )
-
-
-def _domains() -> list[str]:
-    return sorted({c.domain for c in registry() if c.media_kinds})
 
 
 def _tidied(domain: str, now: datetime) -> int:

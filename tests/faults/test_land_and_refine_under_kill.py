@@ -1,6 +1,6 @@
 """Kill -9 of land and of refine at any moment, and then a rerun: nothing lost, nothing doubled, every count right.
 
-The vault is the same in every round, so that pseudonyms are equal and clean can be compared row by row.
+The vault is the same in every round, so that pseudonyms and encrypted values are equal and clean can be compared row by row.
 """
 
 import json
@@ -89,14 +89,16 @@ def _publish(home: Path) -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> Path:
-    """A lake in three stages: `sent` (nothing landed; the vault knows everybody), `landed`, and `refined`, the reference."""
+    """A lake in three stages: `sent` (nothing landed; the vault knows everybody and has its keys), `landed`, and `refined`, the
+    reference."""
     folder = tmp_path_factory.mktemp("kill")
     _publish(folder / "sent")
     shutil.copytree(folder / "sent", folder / "landed")
     dying.run("land", folder / "landed")
-    shutil.copytree(folder / "landed" / "vault", folder / "sent" / "vault")
     shutil.copytree(folder / "landed", folder / "refined")
     dying.run("refine", folder / "refined")
+    for stage in ("sent", "landed"):
+        shutil.copytree(folder / "refined" / "vault", folder / stage / "vault", dirs_exist_ok=True)
     return folder
 
 

@@ -6,19 +6,21 @@ key_id ─ destroyed in the vault ─▶ no record under it opens, in no copy, u
 import json
 import mimetypes
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import duckdb
 
 from lakehouse.contracts import registry
-from lakehouse.contracts.model import Field
-from lakehouse.media import record as records
-from lakehouse.places import dead_letter_dir, media_records_dir, raw_dir
+from lakehouse.contracts.model import Contract, Field
+from lakehouse.media.checking import all_records
+from lakehouse.media.record import MediaRecord
+from lakehouse.places import media_records_dir
 from lakehouse.privacy.erasure.copies import Left, Place
 from lakehouse.privacy.requests import Whom
 from lakehouse.privacy.rights.held import Attachment, Held, Row, as_sent
 from lakehouse.privacy.seal import unseal
 from lakehouse.privacy.seal_stream import opened
+from lakehouse.privacy.sealed_files import sealed_files
 from lakehouse.storage.open import open_files, open_vault
 from lakehouse.storage.protocols import Files
 
@@ -30,60 +32,61 @@ class Sealed(Place):
     stage = 90
 
     def left(self, people: Sequence[Whom]) -> list[Left]:
-        opens = set(open_vault(self.settings).keys([one.key_id for one in people if one.key_id]))
+        opens = open_vault(self.settings).keys([one.key_id for one in people if one.key_id])
         owner = {one.key_id: one.pid for one in people if one.key_id in opens}
-        return [
-            Left(place, {owner[key]: rows for key, rows in under.items() if key in owner}, of_rows)
-            for place, under, of_rows in self._counted(people)
-        ]
+        return [Left(place, {owner[key]: rows for key, rows in under.items()}, of_rows) for place, under, of_rows in self._counted(owner)]
 
     def under(self, people: Sequence[Whom]) -> dict[str, int]:
         """Key → records that lie under it until they expire, whether it is destroyed or not."""
         sums: Counter[str] = Counter()
-        for _, under, _ in self._counted(people):
+        for _, under, _ in self._counted({one.key_id for one in people if one.key_id}):
             sums.update(under)
         return dict(sums)
 
     def held(self, one: Whom) -> Iterator[Held]:
         """Opened, as it was sent."""
+        if (key := self._key(one)) is not None:
+            for contract in registry().ingested:
+                yield from self._records(one, key, contract)
+            for domain in registry().media_domains:
+                yield _media(open_files(self.settings), domain, one.key_id, key)
+
+    def of_contract(self, one: Whom, contract: Contract) -> Iterator[Held]:
+        """The same of one contract's records."""
+        if (key := self._key(one)) is not None:
+            yield from self._records(one, key, contract)
+
+    def _key(self, one: Whom) -> bytes | None:
+        found = open_vault(self.settings).keys([one.key_id]).get(one.key_id) if one.key_id else None
+        return found and found.key
+
+    def _records(self, one: Whom, key: bytes, contract: Contract) -> Iterator[Held]:
+        for folder, parquet in sealed_files(open_files(self.settings), contract):
+            rows = [_opened(row, key, one.subject, registry().vocabulary) for row in _sealed(parquet, one.key_id)]
+            yield Held(folder, folder, rows, contract, contract.fields)
+
+    def _counted(self, key_ids: Collection[str]) -> Iterator[tuple[str, dict[str, int], int]]:
+        """Place, key → records under it, records in all: of which a file's footer and a listing tell without a record being read."""
         files = open_files(self.settings)
-        key = open_vault(self.settings).keys([one.key_id]).get(one.key_id) if one.key_id else None
-        if key is None:
-            return
-        words = registry().vocabulary
         for contract in registry().ingested:
-            for folder in (raw_dir(contract.domain, contract.table), dead_letter_dir(contract.domain, contract.table)):
-                parquet = [files.uri(path) for path in files.list(folder + "/") if path.endswith(".parquet")]
-                rows = [_opened(row, key.key, one.subject, words) for row in _sealed(parquet, one.key_id)]
-                yield Held(folder, folder, rows, contract, contract.fields)
-        for domain in sorted({c.domain for c in registry() if c.media_kinds}):
-            yield _media(files, domain, one.key_id, key.key)
-
-    def _counted(self, people: Sequence[Whom]) -> Iterator[tuple[str, dict[str, int], int]]:
-        files, key_ids = open_files(self.settings), sorted({one.key_id for one in people if one.key_id})
-        for contract in registry().ingested:
-            for folder in (raw_dir(contract.domain, contract.table), dead_letter_dir(contract.domain, contract.table)):
-                parquet = [files.uri(path) for path in files.list(folder + "/") if path.endswith(".parquet")]
+            for folder, parquet in sealed_files(files, contract):
                 yield folder, *_count(parquet, key_ids)
-        for domain in sorted({c.domain for c in registry() if c.media_kinds}):
-            owners = Counter(_owners(files, domain))
-            yield media_records_dir(domain), {key: owners[key] for key in key_ids if owners[key]}, owners.total()
+        for domain in registry().media_domains:
+            owners = Counter(record.subject for record in all_records(files, domain)) if key_ids else {}
+            under = {key: owners[key] for key in key_ids if owners[key]}
+            yield media_records_dir(domain), under, len(files.list(media_records_dir(domain) + "/"))
 
 
-def _owners(files: Files, domain: str) -> Iterator[str]:
-    for path in files.list(media_records_dir(domain) + "/"):
-        yield json.loads(files.get(path))["subject"]
-
-
-def _count(files: Sequence[str], key_ids: Sequence[str]) -> tuple[dict[str, int], int]:
+def _count(files: Sequence[str], key_ids: Collection[str]) -> tuple[dict[str, int], int]:
     if not files:
         return {}, 0
     with duckdb.connect() as database:
-        database.execute("create table keys as select unnest(?::varchar[]) as key_id", [list(key_ids)])
         rows = "from read_parquet(?, union_by_name = true, hive_partitioning = false)"
-        under = database.execute(
-            f"select subject, count(*) {rows} where subject in (select key_id from keys) group by 1", [list(files)]
-        ).fetchall()
+        under = []
+        if key_ids:
+            database.execute("create table keys as select unnest(?::varchar[]) as key_id", [sorted(key_ids)])
+            sql = f"select subject, count(*) {rows} where subject in (select key_id from keys) group by 1"
+            under = database.execute(sql, [list(files)]).fetchall()
         return dict(under), database.execute(f"select count(*) {rows}", [list(files)]).fetchone()[0]
 
 
@@ -107,7 +110,7 @@ def _opened(row: Row, key: bytes, account: str, words: Mapping[str, Field]) -> R
 
 def _media(files: Files, domain: str, key_id: str, key: bytes) -> Held:
     folder = media_records_dir(domain)
-    found = [one for path in files.list(folder + "/") if (one := records.read(files, path)).subject == key_id]
+    found = [one for one in all_records(files, domain) if one.subject == key_id]
     rows = [
         {name: getattr(one, name) for name in ("media_pid", "contract", "kind", "content_type", "zone_id", "org_id", "received_at")}
         | {"plain_bytes": one.plain_bytes, "file": _name(one)}
@@ -117,10 +120,10 @@ def _media(files: Files, domain: str, key_id: str, key: bytes) -> Held:
     return Held(folder, folder, rows, attachments=attachments)
 
 
-def _pieces(files: Files, one: records.MediaRecord, key: bytes) -> Iterator[bytes]:
+def _pieces(files: Files, one: MediaRecord, key: bytes) -> Iterator[bytes]:
     with files.reader(one.path) as sealed:
         yield from opened(key, sealed, one.media_pid.encode())
 
 
-def _name(one: records.MediaRecord) -> str:
+def _name(one: MediaRecord) -> str:
     return f"{one.kind}-{one.media_pid}{mimetypes.guess_extension(one.content_type.split(';')[0]) or '.bin'}"

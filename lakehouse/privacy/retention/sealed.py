@@ -20,6 +20,7 @@ from lakehouse.media import record as media_records
 from lakehouse.privacy.retention.office import Keeper
 from lakehouse.privacy.retention.outcome import Outcome, together
 from lakehouse.privacy.retention.rules import Rule
+from lakehouse.privacy.sealed_files import sealed_files
 
 
 def raw(keeper: Keeper, rule: Rule) -> Outcome:
@@ -100,8 +101,7 @@ def _sealed_by(keeper: Keeper) -> set[str]:
     """Names of keys that open something which is left in raw or dead letters."""
     found: set[str] = set()
     for contract in keeper.contracts.ingested:
-        for folder in (places.raw_dir(contract.domain, contract.table), places.dead_letter_dir(contract.domain, contract.table)):
-            files = [keeper.files.uri(path) for path in keeper.files.list(folder + "/") if path.endswith(".parquet")]
+        for _, files in sealed_files(keeper.files, contract):
             if files:
                 sql = "select distinct subject from read_parquet(?, hive_partitioning = false) where subject like 'day:%'"
                 found |= {name for (name,) in duckdb.execute(sql, [files]).fetchall()}

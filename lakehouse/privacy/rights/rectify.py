@@ -127,8 +127,8 @@ def _newest(office: Office, request: Request, whom: Whom, contract: Contract) ->
     correction = whom.correction
     of = [
         row
-        for held in Sealed(office.settings).held(whom)
-        if held.contract is contract and "/raw/" in held.place
+        for held in Sealed(office.settings).of_contract(whom, contract)
+        if "/raw/" in held.place
         for row in held.rows
         if isinstance(row["payload"], dict)
         and row["received_at"] > request.received_at
