@@ -21,7 +21,7 @@ from collectors.events.cors import Cors
 from collectors.events.entrance import Entrance
 from collectors.media.asking import KIND_HEADER, ORG_HEADER, USER_HEADER, Asked, Asking
 from collectors.media.metrics import MediaMetrics
-from collectors.media.receiving import discard, received
+from collectors.media.receiving import Incoming, discard, received
 from collectors.media.tickets import Ticket, Tickets
 from lakehouse.access.caller import Scope
 from lakehouse.contracts import registry
@@ -52,7 +52,7 @@ class Media:
         self._threads.submit(self._sweep)
 
     async def __call__(self, scope: dict, receive, send) -> None:
-        kind, origin = "", dict(scope["headers"]).get(b"origin")
+        kind, origin, receive = "", dict(scope["headers"]).get(b"origin"), Incoming(receive)
         try:
             media_id = scope["path"].removeprefix(MEDIA_PATH).removeprefix("/")
             if scope["method"] == "OPTIONS":

@@ -42,14 +42,26 @@ async def received(asked: Asked, upload: Upload, receive, threads: Executor) -> 
         raise
 
 
-async def discard(receive) -> None:
+class Incoming:
+    """A request's body as it comes: ASGI's `receive`, which knows whether all of it has come."""
+
+    def __init__(self, receive) -> None:
+        self._receive = receive
+        self.is_over = False
+
+    async def __call__(self) -> dict:
+        message = await self._receive()
+        self.is_over = not message.get("more_body", False)
+        return message
+
+
+async def discard(receive: Incoming) -> None:
     """Read what is still coming, for a while, keeping none: a client that is writing does not see an answer."""
     left = _DISCARD_BYTES
     try:
         async with asyncio.timeout(_DISCARD_S):
-            more = True
-            while more and left > 0:
-                data, more = await _next(receive)
+            while not receive.is_over and left > 0:
+                data, _ = await _next(receive)
                 left -= len(data)
     except (TimeoutError, Refusal):
         return  # it is refused anyway
