@@ -121,7 +121,7 @@ def _look(login: dict, family: list[psutil.Process]) -> dict:
             "wrong": token("guess").status_code,
             "anonymous": api.get("/api/v2/dags").status_code,
             "dags": api.get("/api/v2/dags", headers=bearer).json()["dags"],
-            "addresses": {c.laddr.ip for p in family for c in p.net_connections("tcp") if c.laddr.port == api.base_url.port},
+            "addresses": {c.laddr.ip for p in family for c in _asked(p.net_connections, "tcp") if c.laddr.port == api.base_url.port},
         }
 
 
@@ -129,11 +129,12 @@ def processes_of(home: Path) -> list[psutil.Process]:
     """Whoever else has a file of this home open, and each of Airflow's writes a log there. Its environment would not say: a process
     that gives itself a title writes over it."""
     others = [p for p in psutil.process_iter() if p.pid != os.getpid()]  # this one has looked into the vault
-    return [p for p in others if any(file.path.startswith(f"{home}/") for file in _open_files(p))]
+    return [p for p in others if any(file.path.startswith(f"{home}/") for file in _asked(p.open_files))]
 
 
-def _open_files(process: psutil.Process) -> list:
+def _asked(question: Callable[..., list], *arguments: str) -> list:
+    """What a process answers; nothing where it has just ended: tasks come and go."""
     try:
-        return process.open_files()
+        return question(*arguments)
     except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
         return []
