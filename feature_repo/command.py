@@ -11,23 +11,28 @@ from lakehouse.privacy.roles import Purpose
 
 USER = "user_pid"
 
+Of = Annotated[
+    str | None,
+    typer.Option("--of", metavar="REGION", help="Of another region's people: from its copy here, also while that region is away."),
+]
 As = Annotated[Role | None, typer.Option("--as", help="Read as this role: where the gate is open. Elsewhere LAKEHOUSE_DATA_TOKEN says it.")]
 
 app = typer.Typer(help="Read features: online, or as they were known at a moment.", no_args_is_help=True)
 
 
-def serve() -> None:
+def serve(of: Of = None) -> None:
     """Bring the feature tables online: export to Parquet, register with Feast, write each entity's newest row to the online store.
 
     The online store is SQLite below the lake's home, or Redis where LAKEHOUSE_REDIS_URL is set. Running it again is
-    harmless, and makes good what an interrupted run left.
+    harmless, and makes good what an interrupted run left. With --of, the copy that another region has put here (`lakehouse
+    replicate`) is brought online, in a store of its own.
 
     Example: `lakehouse model && lakehouse serve`
     """
     from rich.console import Console
     from rich.table import Table
 
-    from feature_repo import serving
+    from feature_repo import replication, serving
     from lakehouse.outcome import tell
     from lakehouse.settings import settings
 
@@ -35,7 +40,7 @@ def serve() -> None:
     for column in table.columns:
         column.no_wrap = True
     with Console(stderr=True).status("") as status:
-        served = serving.serve(settings(), lambda step: status.update(step))
+        served = replication.load(settings(), of, status.update) if of else serving.serve(settings(), status.update)
         tell(rows=sum(done.rows for done in served))
         for done in served:
             newest = f"{done.newest:%Y-%m-%d %H:%M}" if done.newest else "empty"
@@ -52,6 +57,7 @@ def online(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line an entity, for programs.")] = False,
     as_: As = None,
     purpose: Annotated[Purpose, typer.Option(help="What for.")] = Purpose.TUTORING,
+    of: Of = None,
 ) -> None:
     """Print what the online store knows of users, as the tutor would read it: nothing of whoever is being erased.
 
@@ -65,14 +71,18 @@ def online(
     from feature_repo.store import open_store
     from lakehouse.privacy.reading import Wanted, reading
     from lakehouse.settings import settings
+    from lakehouse.storage import replicas
 
+    lake = replicas.theirs(settings(), of) if of else settings()
     views = [c for c in training.views_for(sorted(training.all_keys()), view or []) if USER in c.keys]
     with reading(settings(), "features.read", Wanted(as_, purpose), Role.ML_ENGINEER) as looks:
-        users = permitted.users(settings(), looks, views, users)
-    store = open_store(settings())
+        users = permitted.users(lake, looks, views, users)
+    if of:
+        typer.echo(f"{of}'s features as copied at {replicas.told(lake)['replicated_at']}", err=True)
+    store = open_store(lake)
     serving.require_registered(store, views)
     for contract in views:
-        rows = serving.online(store, contract, serving.entities_of(settings(), contract, users, USER))
+        rows = serving.online(store, contract, serving.entities_of(lake, contract, users, USER))
         if as_json:
             for row in rows:
                 typer.echo(json.dumps({"view": contract.table} | row, default=str))

@@ -7,11 +7,11 @@ Each step replaces what it wrote before, so that a rerun, after a kill or for no
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +25,7 @@ from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.naming import naming, without
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files
+from lakehouse.storage.protocols import Files
 from lakehouse.storage.turns import beside
 from lakehouse.storage.warehouse import patiently
 
@@ -46,16 +47,31 @@ class Served:
     materialise_s: float
 
 
+class Exported(NamedTuple):
+    """A feature table in its Parquet file. `newest` as in Served."""
+
+    contract: Contract
+    rows: int
+    entities: int
+    newest: datetime | None
+    export_s: float
+
+
 def serve(settings: Settings, on_step: Callable[[str], None] = lambda step: None) -> list[Served]:
     """Bring every feature table online. Raises BadInputError (nothing to serve), BusyError."""
     on_step("exporting features to Parquet")
     exported = list(export(settings))
     on_step("starting Feast")
+    return bring_online(settings, exported, on_step)
+
+
+def bring_online(settings: Settings, exported: Sequence[Exported], on_step: Callable[[str], None] = lambda step: None) -> list[Served]:
+    """What was exported to this lake. Raises BusyError."""
     from feature_repo.store import open_store
 
     store = open_store(settings)
     on_step("registering views")
-    apply(store)
+    apply(store, settings)
     served = []
     for contract, rows, entities, newest, export_s in exported:
         on_step(f"bringing {contract.table} online")
@@ -66,8 +82,8 @@ def serve(settings: Settings, on_step: Callable[[str], None] = lambda step: None
     return served
 
 
-def export(settings: Settings) -> Iterator[tuple[Contract, int, int, datetime | None, float]]:
-    """Replace the Parquet file of each feature table; gives (contract, rows, entities, newest moment, seconds)."""
+def export(settings: Settings) -> Iterator[Exported]:
+    """Replace the Parquet file of each feature table."""
     path = Home(settings.home).warehouse
     if not path.exists():
         raise BadInputError(f"there is no warehouse at {path}", hint="run `lakehouse model` first")
@@ -79,10 +95,19 @@ def export(settings: Settings) -> Iterator[tuple[Contract, int, int, datetime | 
         for contract in registry().layer("features"):
             started = time.monotonic()
             rows, _ = without(_rows(warehouse, contract), naming(contract.names, registry().vocabulary), hidden)
-            sink = pa.BufferOutputStream()
-            parquet.write_table(rows, sink, compression="zstd", row_group_size=_ROWS_A_GROUP)
-            files.put(feature_file(contract.table), sink.getvalue().to_pybytes())
-            yield contract, rows.num_rows, *_extent(rows, contract), time.monotonic() - started
+            put(files, contract, rows)
+            yield exported_as(contract, rows, started)
+
+
+def put(files: Files, contract: Contract, rows: pa.Table) -> None:
+    """As the Parquet file of a feature table."""
+    sink = pa.BufferOutputStream()
+    parquet.write_table(rows, sink, compression="zstd", row_group_size=_ROWS_A_GROUP)
+    files.put(feature_file(contract.table), sink.getvalue().to_pybytes())
+
+
+def exported_as(contract: Contract, rows: pa.Table, started: float) -> Exported:
+    return Exported(contract, rows.num_rows, *_extent(rows, contract), time.monotonic() - started)
 
 
 def _rows(warehouse: duckdb.DuckDBPyConnection, contract: Contract) -> pa.Table:
@@ -102,11 +127,12 @@ def _extent(rows: pa.Table, contract: Contract) -> tuple[int, datetime | None]:
     return rows.group_by(list(contract.keys)).aggregate([]).num_rows, max(rows[contract.event_time].to_pylist())
 
 
-def apply(store: "FeatureStore") -> None:
-    """Make Feast's registry say what this repository says, and forget what it no longer says."""
+def apply(store: "FeatureStore", settings: Settings) -> None:
+    """Make Feast's registry say what this repository says, of the lake that settings name, and forget what it no longer says."""
     from feast import Entity, FeatureService, FeatureView
 
     from feature_repo import entities, services, views
+    from feature_repo.sources import source
 
     wanted = [
         thing
@@ -114,6 +140,9 @@ def apply(store: "FeatureStore") -> None:
         for thing in vars(module).values()
         if isinstance(thing, kind)
     ]
+    for thing in wanted:
+        if isinstance(thing, FeatureView):
+            thing.batch_source = source(registry().get(thing.tags["contract"]), settings)
     names = {(type(thing), thing.name) for thing in wanted}
     there = [*store.list_feature_services(), *store.list_feature_views(), *store.list_entities()]
     gone = [thing for thing in there if (type(thing), thing.name) not in names and thing.name != "__dummy"]

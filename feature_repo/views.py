@@ -11,6 +11,7 @@ from feast.types import Array, Bool, Float64, Int64, String, UnixTimestamp
 from feature_repo import entities
 from feature_repo.sources import source
 from lakehouse.contracts import registry
+from lakehouse.settings import settings
 
 # A decimal becomes a float: models compute with floats anyway. A date has no Feast type; make it a timestamp in dbt.
 TYPES = {
@@ -35,7 +36,7 @@ def view(contract_id: str) -> FeatureView:
         schema=[
             Field(name=f.name, dtype=TYPES[f.type], description=f.description) for f in contract.fields if f.name != contract.event_time
         ],
-        source=source(contract),
+        source=source(contract, settings()),
         description=contract.description,
         owner=contract.owner,
         tags={"contract": contract.id, "version": contract.version},

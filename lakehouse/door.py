@@ -28,15 +28,16 @@ _BYTE = re.compile(r"\(byte (\d+)\)\Z")
 
 
 class Door:
-    """Contracts ready to admit events. `layers`: a producer inside the platform may also bring table rows."""
+    """Contracts ready to admit events of the tenants of this region. `layers`: a producer inside the platform may also bring table
+    rows."""
 
     def __init__(self, contracts: Registry, source: str, layers: tuple[str, ...] = ("stream",)) -> None:
         self._judges = {c.id: Judge(c) for c in contracts.layer(*layers)}
-        self._source = source
+        self._source, self._here = source, contracts.here
         words = {name: project.python_type(contracts.word(name)) for name in ("event_id", "contract", "org_id")}
         self._decode_event = msgspec.json.Decoder(_outer_event(**words)).decode
         self._event_ids = Many(contracts.word("event_id").pattern)
-        self.fast_lane = FastLane(self._judges, words["org_id"], self._event_ids, source)
+        self.fast_lane = FastLane(self._judges, contracts, self._event_ids, source)
 
     def admit(self, event: bytes | msgspec.Raw, zone_id: str, received_at: datetime, skew_ms: int | None = None) -> Admitted | Rejection:
         """One event. `received_at` in UTC; `skew_ms` by skew.py. Raises nothing, whatever the bytes are."""
@@ -54,6 +55,8 @@ class Door:
         judge = self._judges.get(outer.contract)
         if judge is None:
             return Rejection(verdicts.UNKNOWN_CONTRACT, "contract")
+        if not self._here.is_home_of(outer.org_id, judge.contract):
+            return Rejection(verdicts.ANOTHER_REGION, "org_id")
         decoded = judge.judge(outer.payload, received_at, skew_ms)
         if isinstance(decoded, Rejection):
             return decoded if decoded.field else Rejection(decoded.code, "payload")

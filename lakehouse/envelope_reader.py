@@ -1,7 +1,7 @@
 """Reading bus messages: messages in, envelopes and unreadable pieces out. Pure.
 
     message ─ unpack ─▶ lines, sheets ─ decode, check ─▶ Envelope
-                 │                    └────────▶ Unreadable(bad_envelope, unknown_contract)
+                 │                    └────────▶ Unreadable(bad_envelope, unknown_contract, another_region)
                  └─────────────────────────────▶ Unreadable(unreadable_message)
 
 Payloads are not judged here; envelopes are, because every reader acts on what they say. Landing and the live path read
@@ -28,7 +28,8 @@ _LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # a year 9999 names a partition that
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A message, or a line of one, that is no envelope of this topic."""
+    """A message, or a line of one, that is no envelope of this topic. Of a record that belongs to another region `data` says only
+    whose tenant's it is and where it came from: there it is still."""
 
     data: bytes
     verdict: Rejection
@@ -67,13 +68,13 @@ class EnvelopeReader:
             read = [e for line in lines for e in envelope.read_line(line, self._subject_of)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        org, subject, skew = self._word("org_id"), self._word("subject"), self._word("clock_skew_ms")
+        subject, skew = self._word("subject"), self._word("clock_skew_ms")
         is_sound = (
             all(e.contract == self._contract.id and e.received_at.tzinfo is not None for e in read)
             and all(EARLIEST <= e.received_at < _LATEST for e in read)
             and self._are_event_ids("\n".join([e.event_id for e in read]))
             and {e.zone_id for e in read} <= self._zones
-            and all(e.org_id is None or org.minimum <= e.org_id <= org.maximum for e in read)
+            and all(self._is_at_home(org_id) for org_id in {e.org_id for e in read})
             and all(e.clock_skew_ms is None or skew.minimum <= e.clock_skew_ms <= skew.maximum for e in read)
             and all(e.subject is None or len(e.subject) <= subject.max_length for e in read)
             and all(self._obeys("source", s) for s in {e.source for e in read})
@@ -89,11 +90,16 @@ class EnvelopeReader:
         read, unreadable = [], []
         for line in (one for piece in lines for one in _apart(piece)):
             verdict = self._verdict(line)
-            if isinstance(verdict, Envelope):
+            if isinstance(verdict, Envelope) and not self._is_at_home(verdict.org_id):
+                unreadable.append(Unreadable(_abroad(verdict), Rejection(verdicts.ANOTHER_REGION, "org_id")))
+            elif isinstance(verdict, Envelope):
                 read.append(verdict)
             else:
                 unreadable.append(Unreadable(line, verdict))
         return read, unreadable
+
+    def _is_at_home(self, org_id: int | None) -> bool:
+        return self._registry.here.is_home_of(org_id, self._contract)
 
     def _verdict(self, line: bytes) -> Envelope | Rejection:
         try:
@@ -110,6 +116,10 @@ class EnvelopeReader:
         if not EARLIEST <= read.received_at < _LATEST:
             return Rejection(verdicts.BAD_ENVELOPE, "received_at")
         return read if strict.zone_id in self._zones else Rejection(verdicts.BAD_ENVELOPE, "zone_id")
+
+
+def _abroad(e: Envelope) -> bytes:
+    return msgspec.json.encode({name: getattr(e, name) for name in ("contract", "source", "zone_id", "org_id", "received_at")})
 
 
 def _apart(line: bytes) -> list[bytes]:

@@ -18,6 +18,8 @@ import numpy as np
 
 from lakehouse import envelope
 from lakehouse.admission import MAX_EVENTS, Admission
+from lakehouse.contracts import project
+from lakehouse.contracts.registry import Registry
 from lakehouse.judge import MAX_PAYLOAD_BYTES, NOT_JSON, WHITESPACE, Judge, Many, decode_elements, decode_names
 
 _MUCH_BYTES = 8_192
@@ -26,15 +28,15 @@ _values_of = msgspec.structs.astuple
 
 
 class FastLane:
-    """The contracts that `judges` know, ready to admit whole bodies. `org_id`: the type of an event's tenant."""
+    """The contracts that `judges` know, ready to admit whole bodies of this region's tenants."""
 
-    def __init__(self, judges: Mapping[str, Judge], org_id: object, event_ids: Many, source: str) -> None:
+    def __init__(self, judges: Mapping[str, Judge], contracts: Registry, event_ids: Many, source: str) -> None:
         self._event_ids = event_ids
         self._source = source
         self._colons = {struct: colons for judge in judges.values() for struct, colons in judge.least_colons.items()}
         self._optional_from = {struct: _required(struct) for struct in self._colons}
         # The contract's id is the tag of a union, so that one pass reads the payload too. The ids' pattern is matched later.
-        self._judges = {_event(judge, org_id): judge for judge in judges.values()}
+        self._judges = {_event(judge, contracts): judge for judge in judges.values()}
         event = reduce(or_, self._judges)
         self._decode_one = msgspec.json.Decoder(event).decode
         self._decode_many = msgspec.json.Decoder(list[event]).decode
@@ -92,8 +94,12 @@ def on_one_line(text: bytes) -> bytes:
     return text.replace(b"\n", b" ")
 
 
-def _event(judge: Judge, org_id: object) -> type:
-    fields = [("event_id", str), ("payload", judge.skimmed), ("org_id", org_id | None, None)]
+def _event(judge: Judge, contracts: Registry) -> type:
+    """Of a tenant at home here: the decoder itself stumbles over any other."""
+    here = contracts.here
+    org_id = project.python_type(contracts.word("org_id").also(minimum=here.first_org_id, maximum=here.last_org_id))
+    tenant = ("org_id", org_id | None, None) if here.is_home_of(None, judge.contract) else ("org_id", org_id)
+    fields = [("event_id", str), ("payload", judge.skimmed), tenant]
     options = {"gc": False, "forbid_unknown_fields": True}
     return msgspec.defstruct(judge.contract.table, fields, tag_field="contract", tag=judge.contract.id, **options)
 

@@ -23,6 +23,7 @@
     <home>/lineage/                               OpenLineage events: a file of runs, a line an event
     <home>/lake/rebuilt/<name>/…/clean/<table>/   clean tables that a replay builds beside the others
     <home>/lake/features/<table>/                 Parquet for Feast
+    <home>/replicas/<region>/                     another region's features: a home of its own, with these and nothing else
     <home>/redis                                  live aggregates of the local profile
     <home>/source                                 PostgreSQL of the local profile: its data, its address, its roles' passwords
     <home>/index/<table>/                         which event ids a clean table has; made from it, and made again where lost
@@ -206,6 +207,16 @@ def feature_file(table: str) -> str:
     return f"{feature_dir(table)}/{table}.parquet"
 
 
+def replica_told() -> str:
+    """In a replica: whose it is, and of when."""
+    return "platform/replica.json"
+
+
+def replicated_to() -> str:
+    """Which regions have copies of this one's features."""
+    return "platform/replicated_to.json"
+
+
 @dataclass(frozen=True)
 class Home:
     """The folders of the local profile, all below one root."""
@@ -272,6 +283,10 @@ class Home:
     def feature_store(self) -> Path:
         """Feast's registry and SQLite online store."""
         return self.root / "feature_store"
+
+    def replica(self, region_id: str) -> Path:
+        """The home of that region's features here."""
+        return self.root / "replicas" / region_id
 
     @property
     def redis(self) -> Path:

@@ -21,6 +21,15 @@ class Settings(BaseSettings):
 
     profile: Literal["local", "gcp"] = Field("local", description="Where data lives: files on this machine, or Google Cloud.")
     home: Path = Field(Path("var"), description="Local profile: the folder that holds the bus, the lake, the vault and the warehouse.")
+    region: str = Field(
+        "seoul",
+        description="Where this installation is, one of contracts/reference/regions.yaml: it takes records of that region's tenants alone.",
+    )
+    replicas: str = Field(
+        "",
+        description="Where features are copied to, as region=place with commas between: on the local profile the other installation's "
+        "LAKEHOUSE_HOME. Not copied where empty.",
+    )
     contracts: Path = Field(
         Path(__file__).resolve().parent.parent / "contracts", description="The folder of contracts; tests point it at an edited copy."
     )
@@ -100,7 +109,7 @@ class Settings(BaseSettings):
     )
     oidc_role_claim: str = Field("role", description="Claim that says as what its holder reads data, such as analyst; absent reads none.")
     oidc_region_claim: str = Field(
-        "region", description="Claim that says where its holder sits; personal columns are read in LAKEHOUSE_GCP_REGION alone."
+        "region", description="Claim that says in which region its holder sits; personal columns are read in LAKEHOUSE_REGION alone."
     )
     oidc_leeway_seconds: float = Field(60.0, description="How far the issuer's clock and ours may differ.")
     oidc_events_per_second: float = Field(100.0, description="Events a second that one token's owner may send.")
@@ -144,7 +153,9 @@ class Settings(BaseSettings):
     )
 
     as_of: date | None = Field(
-        None, description="The business day that `lakehouse check` judges, for a simulated past; yesterday in Seoul where unset."
+        None,
+        description="The business day that `lakehouse check` judges and `lakehouse retain` reckons from, for a simulated past; where "
+        "unset, yesterday and today in Seoul.",
     )
 
     dbt_project: Path = Field(
@@ -203,7 +214,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Feast's online store, such as redis://host:6379/0; SQLite where unset.")
 
     gcp_project: str | None = Field(None, description="gcp profile: the project.")
-    gcp_region: str = Field("asia-northeast3", description="gcp profile: the region; Seoul by default.")
+    gcp_region: str = Field("asia-northeast3", description="gcp profile: Google Cloud's name for LAKEHOUSE_REGION; Seoul's by default.")
     gcp_bucket: str | None = Field(None, description="gcp profile: the bucket of the lake.")
     gcp_kms_key: str | None = Field(None, description="gcp profile: full name of the Cloud KMS key that wraps data keys.")
     vault_url: SecretStr | None = Field(None, description="gcp profile: SQLAlchemy URL of the vault's PostgreSQL.")

@@ -33,6 +33,7 @@ NUL_CHARACTER = "nul_character"
 TOO_LARGE = "too_large"
 EMPTY = "empty"
 FORBIDDEN_ORG = "forbidden_org"
+ANOTHER_REGION = "another_region"
 UNREADABLE_MESSAGE = "unreadable_message"
 BAD_ENVELOPE = "bad_envelope"
 
@@ -68,6 +69,11 @@ CODES: dict[str, Meaning] = {
     FORBIDDEN_ORG: Meaning(
         "The key or token is for other tenants than the event's org_id, or the event names none.",
         "Send the tenant's own org_id, with the key of that tenant.",
+    ),
+    ANOTHER_REGION: Meaning(
+        "The tenant's people live in another region, or the event names no tenant and this is not the primary region; nothing of it "
+        "was kept here.",
+        "Send it to the collector of the tenant's region; contracts/reference/regions.yaml has them.",
     ),
     UNREADABLE_MESSAGE: Meaning(
         "A message on the bus is neither a packed batch nor an envelope.", "Publish what lakehouse.envelope.pack makes, or one envelope."

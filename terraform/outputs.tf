@@ -5,6 +5,7 @@ output "settings" {
   value = {
     LAKEHOUSE_PROFILE     = "gcp"
     LAKEHOUSE_GCP_PROJECT = var.project
+    LAKEHOUSE_REGION      = local.regions[var.region]
     LAKEHOUSE_GCP_REGION  = var.region
     LAKEHOUSE_GCP_BUCKET  = google_storage_bucket.lake.name
     LAKEHOUSE_GCP_KMS_KEY = google_kms_crypto_key.vault.id

@@ -10,14 +10,19 @@ variable "project" {
   }
 }
 
+locals {
+  # Google Cloud's name for a region → ours.
+  regions = { for region in yamldecode(file("${path.module}/../contracts/reference/regions.yaml")).regions : region.cloud_region => region.region_id }
+}
+
 variable "region" {
-  description = "The one region where data lies (LAKEHOUSE_GCP_REGION). Seoul; what is about a person does not leave its region."
+  description = "The one region where data lies (LAKEHOUSE_GCP_REGION), a cloud_region of contracts/reference/regions.yaml. Seoul; what is about a person does not leave its region."
   type        = string
   default     = "asia-northeast3"
 
   validation {
-    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "One region, such as asia-northeast3: a multi-region like ASIA would keep copies in other countries."
+    condition     = contains(keys(local.regions), var.region)
+    error_message = "One of the cloud_regions of contracts/reference/regions.yaml, such as asia-northeast3: elsewhere nobody's people live, and a multi-region like ASIA would keep copies in other countries."
   }
 }
 

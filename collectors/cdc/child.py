@@ -45,7 +45,18 @@ def translator_of(standing: Standing, tables: list[Table], secret: bytes, placeh
     by_name = {t.qualified: t.contract for t in tables}
     # A row without a zone (a table of all zones, or a deleted row that tells its key alone) is filed under the first one.
     return Translator(
-        Setting(by_name, told, contracts.get(FLOORS), frozenset(zones), zones[0], standing.epoch, standing.floor_lsn, secret, placeholder)
+        Setting(
+            by_name,
+            told,
+            contracts.get(FLOORS),
+            contracts.here,
+            frozenset(zones),
+            zones[0],
+            standing.epoch,
+            standing.floor_lsn,
+            secret,
+            placeholder,
+        )
     )
 
 

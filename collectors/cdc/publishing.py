@@ -105,6 +105,8 @@ class Publisher:
         if done.unreadable:
             _log.error("changes could not be read, and went to the dead letters", count=len(done.unreadable))
             self._ledger.alert("unreadable", f"{len(done.unreadable)} changes became dead letters")
+        if done.abroad:
+            _log.info("rows of tenants who live in another region were left to it", **done.abroad)
         for table, column in done.drift.keys() - self._told_drift:
             self._told_drift.add((table, column))
             _log.warning("a column that no contract knows", table=table, column=column)

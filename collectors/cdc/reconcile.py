@@ -47,7 +47,7 @@ class Reconciler:
         with copies.as_of_now(self._source) as connection:
             for table in self._tables:
                 self._told(table.name)
-                ours, theirs = copies.counts(connection, table, self._zone), self._copy.counts(table)
+                ours, theirs = self._at_home(table, copies.counts(connection, table, self._zone)), self._copy.counts(table)
                 unequal = differing(ours, theirs)
                 found.rows += sum(ours.values())
                 found.tenants |= unequal
@@ -55,6 +55,12 @@ class Reconciler:
                 if wanted and (keys := self._keys(connection, table, wanted)):
                     found.keys[table.name] = keys
         return found
+
+    @staticmethod
+    def _at_home(table: Table, counts: dict[Tenant, int]) -> dict[Tenant, int]:
+        """Those of this region's tenants: the others' rows are not to be here."""
+        here = registry().here
+        return {tenant: count for tenant, count in counts.items() if here.is_home_of(tenant.org_id, table.contract)}
 
     def _keys(self, connection, table: Table, tenants) -> KeyDifferences:
         fields, key = copies.compared_fields(table.contract), table.contract.row_key

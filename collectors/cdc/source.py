@@ -142,7 +142,8 @@ class Source:
         return Sighting(identifier, int(wal_file[:_TIMELINE_DIGITS], 16), lsn, Slot(*slot) if slot else None)
 
     def tables(self, contracts: Registry) -> tuple[list[Table], list[str]]:
-        """The published tables that contracts describe, and the names of the others. Raises BadInputError where there is none."""
+        """The published tables that contracts describe, and the names of the others. Raises BadInputError where there is none, or
+        where a deleted row would not tell its tenant, without whom it has no home but in the primary region."""
         with self.connect() as connection:
             published = connection.execute(_TABLES, [self.publication]).fetchall()
         known = {c.table: c for c in contracts.layer("table") if c.id == f"source.{c.table}"}
@@ -155,6 +156,12 @@ class Source:
             raise BadInputError(
                 f"the publication {self.publication} holds no table that a contract describes",
                 hint="run the migrations of the source database, or set LAKEHOUSE_CDC_PUBLICATION",
+            )
+        mute = [t.qualified for t in tables if "org_id" in t.columns and "org_id" not in t.told_of_deleted]
+        if mute and not contracts.here.is_primary:
+            raise BadInputError(
+                f"{', '.join(mute)}: a deleted row does not tell its tenant, and so not whether it was {contracts.here.region_id}'s",
+                hint="alter table … replica identity full, as our migrations have it",
             )
         return tables, [f"{s}.{name}" for s, name, *_ in published if name not in known]
 

@@ -3,6 +3,7 @@
     {"op":"u","after":{…},"source":{"table","lsn","ts_us"}} ─▶ Envelope of source.<table>: op, changed_at, position, fields
     {"op":"t"}, the end of a snapshot                       ─▶ Envelope of source.table_floors
     heartbeats, transaction marks, logical messages         ─▶ nothing
+    rows of tenants who live in another region              ─▶ nothing but a count: that region captures them
     what cannot be read                                     ─▶ the line as it is: landing makes a dead letter of it
 
 What a snapshot reads is placed at the generation's floor, and not where Debezium says: a transaction that was open while the
@@ -20,7 +21,7 @@ from typing import Any
 import msgspec
 
 from collectors.cdc.row_values import UNKNOWN, written
-from lakehouse.contracts.model import Contract
+from lakehouse.contracts.model import Contract, Region
 from lakehouse.envelope import Envelope, encode
 from lakehouse.judge import CLOCK_TOLERANCE
 
@@ -61,6 +62,7 @@ class Setting:
     tables: Mapping[str, Contract]
     told_of_deleted: Mapping[str, Collection[str]]
     floors: Contract
+    here: Region
     zones: Collection[str]
     default_zone: str
     epoch: int
@@ -80,6 +82,7 @@ class Translated:
     counts: Counter = field(default_factory=Counter)  # (table, zone_id, org_id, op) → rows
     table_lsns: dict[str, int] = field(default_factory=dict)
     drift: Counter = field(default_factory=Counter)  # (table, column that no contract knows) → rows
+    abroad: Counter = field(default_factory=Counter)  # table → rows of tenants who live in another region
 
 
 class _Plan:
@@ -147,6 +150,9 @@ class Translator:
         row = self._deleted(f"{origin.schema}.{origin.table}", change.before) if op == "d" else change.after
         if row is None:
             raise KeyError(contract.row_key)
+        if not self._set.here.is_home_of(row.get("org_id"), contract):
+            done.abroad[contract.table] += 1
+            return
         # Only an update or a deletion may leave a value out; what is inserted is sent whole.
         is_partial = op in ("u", "d") and (self._mark in line or self._mark_base64 in line)
         made = self._envelope(done, contract, row, op, lsn, at, received_at, latest, is_partial)

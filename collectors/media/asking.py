@@ -15,6 +15,7 @@ import msgspec
 from collectors.events.answers import Refusal
 from collectors.media import sniff
 from collectors.media.tickets import Ticket
+from lakehouse import verdicts
 from lakehouse.contracts import project
 from lakehouse.contracts.model import Contract, MediaKind
 from lakehouse.contracts.registry import Registry
@@ -68,6 +69,7 @@ class Asking:
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
         kind_name = query.get("kind") or named.get(KIND_HEADER, "")
         contract, kind = self._kind(kind_name)
+        self._at_home(org_id, contract)
         signed = _signed(query, zone_id, org_id, user_id, media_id) if "signature" in query else None
         most = min(kind.max_bytes, signed[0].max_bytes) if signed else kind.max_bytes
         content_type = sniff.canonical(named.get("content-type", ""))
@@ -89,7 +91,8 @@ class Asking:
         org_id = self._org(None if wish.org_id is None else str(wish.org_id))
         self._word("user_id", wish.user_id, "user_id is not one")
         self._word("media_id", wish.media_id, "a media_id has 8 to 64 letters, digits, - and _")
-        _, kind = self._kind(wish.kind)
+        contract, kind = self._kind(wish.kind)
+        self._at_home(org_id, contract)
         most = kind.max_bytes if wish.max_bytes is None else min(kind.max_bytes, wish.max_bytes)
         if most < 1:
             raise Refusal(400, "bad_body", "max_bytes is a positive number")
@@ -109,6 +112,10 @@ class Asking:
             known = sorted(k.name for c in self._contracts for k in c.media_kinds)
             raise Refusal(400, "unknown_kind", f"say in {KIND_HEADER} what it is, one of {', '.join(known)}")
         return found
+
+    def _at_home(self, org_id: int | None, contract: Contract) -> None:
+        if not self._contracts.here.is_home_of(org_id, contract):
+            raise Refusal(421, verdicts.ANOTHER_REGION, verdicts.CODES[verdicts.ANOTHER_REGION].sender_should)
 
     def _org(self, text: str | None) -> int | None:
         if text is None:

@@ -51,6 +51,7 @@ def contract_page(contract: Contract, contracts: Registry, made_from: Lineage) -
             ("refused" if contract.refuses_unknown_fields else "kept in sealed raw, reported as drift") if contract.is_ingested else "",
         ),
         ("in raw", f"for {contract.raw_retention_days} days, sealed" if contract.is_ingested else ""),
+        ("other regions", "have a copy, by pseudonym" if contract.is_replicated else ""),
         ("written in", f"`contracts/{contract.path}`"),
     ]
     lines += ["| | |", "| --- | --- |"] + [f"| {k} | {v} |" for k, v in facts if v]

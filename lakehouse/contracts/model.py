@@ -1,4 +1,4 @@
-"""The nouns: a field, a contract, a zone. Frozen, and without opinions; what an engine calls them is in project.py."""
+"""The nouns: a field, a contract, a zone, a region. Frozen, and without opinions; what an engine calls them is in project.py."""
 
 from dataclasses import dataclass, replace
 
@@ -81,6 +81,7 @@ class Contract:
     live         live: what is counted
     media_kinds  stream: what may be uploaded for its events to refer to
     write_scope  stream: what a caller must be allowed to send its events
+    is_replicated  features: other regions have a copy
     retention_days  days after which rows are deleted, where it is not what privacy/retention/rules.py derives
     raw_retention_days  days after which raw (sealed records, dead letters, media objects) is deleted
     """
@@ -107,6 +108,7 @@ class Contract:
     raw_retention_days: int = RAW_RETENTION_DAYS
     retention_days: int | None = None
     write_scope: str = WRITE_SCOPE
+    is_replicated: bool = False
     path: str = ""
 
     def field(self, name: str) -> Field:
@@ -140,6 +142,25 @@ class Contract:
 
 def _missing(contract: str, name: str) -> Field:
     raise KeyError(f"{contract} has no field {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where people's data lives. `first_org_id` to `last_org_id`, both included, are its tenants. `cloud_region`: Google Cloud's name
+    for it. `is_primary`: home to whoever belongs to no tenant, too."""
+
+    region_id: str
+    region_name: str
+    cloud_region: str
+    first_org_id: int
+    last_org_id: int
+    is_primary: bool = False
+
+    def is_home_of(self, org_id: int | None, contract: Contract) -> bool:
+        """Of a record of this tenant. What is about nobody and of no tenant is at home everywhere."""
+        if org_id is None:
+            return self.is_primary or contract.subject is None
+        return self.first_org_id <= org_id <= self.last_org_id
 
 
 @dataclass(frozen=True, slots=True)

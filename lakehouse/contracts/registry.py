@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from lakehouse.contracts import live
+from lakehouse.contracts import live, residency
 from lakehouse.contracts.model import (
     CLASSIFICATIONS,
     KEPT_BY_DEFAULT,
@@ -24,6 +24,7 @@ from lakehouse.contracts.model import (
     Contract,
     Field,
     MediaKind,
+    Region,
     Zone,
 )
 from lakehouse.contracts.types import FROM_ODCS, TYPES
@@ -35,9 +36,9 @@ _LAYERS = ("stream", "table", "derived", "envelope", "dead_letter", "curated", "
 
 
 class Registry:
-    """All contracts of one folder."""
+    """All contracts of one folder, as one region's installation reads them. `region_id`: which one; the primary where None."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, region_id: str | None = None) -> None:
         self.folder = folder
         self.vocabulary = _vocabulary(folder / "vocabulary.yaml")
         paths = sorted(folder.rglob("*.odcs.yaml"))
@@ -48,6 +49,8 @@ class Registry:
         self._by_media_kind = self._media_kinds()
         self.zones = tuple(Zone(**z) for z in _yaml(folder / "reference" / "zones.yaml")["zones"])
         self._zone_of_host = {z.site_host: z.zone_id for z in self.zones}
+        self.regions = residency.regions(_yaml(folder / "reference" / "regions.yaml")["regions"], self.word("org_id"))
+        self.here = self.region(region_id) if region_id else next(r for r in self.regions if r.is_primary)
 
     def __iter__(self):
         return iter(self._by_id.values())
@@ -85,6 +88,14 @@ class Registry:
         """A kind of media object, and the stream whose events refer to it."""
         return self._by_media_kind.get(name)
 
+    def region(self, region_id: str) -> Region:
+        """Raises ContractError that lists what there is."""
+        found = next((r for r in self.regions if r.region_id == region_id), None)
+        if found is None:
+            known = ", ".join(r.region_id for r in self.regions)
+            raise ContractError(f"unknown region {region_id!r}", hint=f"known: {known}; contracts/reference/regions.yaml has them")
+        return found
+
     def zone_of_host(self, host: str) -> str | None:
         """Zone of a Host header; port and a leading www. do not matter."""
         name = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
@@ -101,7 +112,9 @@ class Registry:
         where = str(path.relative_to(self.folder))
         doc = _yaml(path)
         try:
-            return self._build(doc, where)
+            contract = self._build(doc, where)
+            residency.check(contract)
+            return contract
         except ContractError as error:
             raise ContractError(f"{where}: {error}", hint=error.hint) from error
         except (KeyError, TypeError, ValueError) as error:
@@ -144,6 +157,7 @@ class Registry:
             raw_retention_days=_raw_retention_days(custom),
             retention_days=_retention_days(custom),
             write_scope=custom.get("writeScope", WRITE_SCOPE),
+            is_replicated=_is_replicated(custom),
             path=where,
         )
 
@@ -221,6 +235,13 @@ def _retention_days(custom: dict) -> int | None:
     if days is not None and (not isinstance(days, int) or days <= RAW_RETENTION_DAYS):
         raise ContractError(f"retentionDays is {days!r}", hint=f"rows are kept for longer than raw, {RAW_RETENTION_DAYS} days")
     return days
+
+
+def _is_replicated(custom: dict) -> bool:
+    said = custom.get("replicated", False)
+    if not isinstance(said, bool):
+        raise ContractError(f"replicated is {said!r}", hint="true, or left out: then the dataset stays in its region")
+    return said
 
 
 def _vocabulary(path: Path) -> dict[str, Field]:
@@ -302,10 +323,10 @@ def _yaml(path: Path) -> dict:
 
 
 @lru_cache(maxsize=8)
-def _read(folder: Path) -> Registry:
-    return Registry(folder)
+def _read(folder: Path, region_id: str) -> Registry:
+    return Registry(folder, region_id)
 
 
 def registry() -> Registry:
-    """The contracts of the settings' folder, read once a process."""
-    return _read(settings().contracts)
+    """The contracts of the settings' folder, in the settings' region, read once a process."""
+    return _read(settings().contracts, settings().region)

@@ -167,6 +167,7 @@ def _whose(contract: Contract, contracts: Registry, columns: tuple[Field, ...]) 
 def _flow(contract: Contract, made_from: Lineage) -> list[str]:
     linked = lambda names: ", ".join(f"[{name}]({name}.md)" for name in names) or _NOTHING  # noqa: E731
     shown = ", ".join(made_from.dashboards.get(contract.id, ())) or _NOTHING
+    abroad = "have a copy, by pseudonym: [which, and how](../how_to/run_in_regions.md)" if contract.is_replicated else "have none of it"
     rows = [("made from", linked(made_from.parents.get(contract.id, ()))), ("made into", linked(made_from.children.get(contract.id, ())))]
     return [
         "",
@@ -174,7 +175,7 @@ def _flow(contract: Contract, made_from: Lineage) -> list[str]:
         "",
         "| | |",
         "| --- | --- |",
-        *(f"| {name} | {value} |" for name, value in [*rows, ("shown on", shown)]),
+        *(f"| {name} | {value} |" for name, value in [*rows, ("shown on", shown), ("other regions", abroad)]),
     ]
 
 
@@ -252,6 +253,11 @@ RISKS = (
         "a pseudonym is brought together with its person",
         _treats("pseudonymise"),
         "the vault alone ties the two, by a keyed digest; the tie is destroyed at once when the person asks",
+    ),
+    Risk(
+        "what is known of a person leaves their region",
+        lambda contract, columns: contract.is_replicated,
+        "by pseudonym alone, and nothing personal beside it; the vault that could tell who it is stays, and an erasure reaches every copy",
     ),
     Risk("where somebody was can be seen", _treats("truncate_ip"), "the network alone is kept (/24, /48)"),
     Risk("age narrows down who it is", _treats("year_only"), "the year of birth alone is kept"),

@@ -129,11 +129,11 @@ def _as_asked(wanted: Wanted, role: Role, actor: str) -> Reader:
 def _level(caller: Caller, wanted: Level | None, settings: Settings) -> Level:
     """Of somebody else's personal columns none leaves the region: from elsewhere, or from nobody knows where, L2 is the most."""
     highest = GRANTS[caller.role].level
-    if caller.user_id is None and caller.region != settings.gcp_region:
+    if caller.user_id is None and caller.region != settings.region:
         highest = min(highest, Level.L2)
         if wanted is not None and wanted > highest:
             raise DeniedError(
-                f"{wanted} is read in {settings.gcp_region} alone", hint="read from there, with a token that says so", is_known=True
+                f"{wanted} is read in {settings.region} alone", hint="read from there, with a token that says so", is_known=True
             )
     return wanted or highest
 

@@ -21,6 +21,7 @@ from itertools import islice
 
 import sqlalchemy as sa
 
+from lakehouse.errors import SettingsError
 from lakehouse.privacy.key_file import KeyWrapper
 from lakehouse.privacy.keyring import KEY, Keyring, data_key
 from lakehouse.storage.protocols import SubjectKey, Tombstone
@@ -39,6 +40,11 @@ _subject = sa.Table(
 )
 
 
+_region = sa.Table(
+    "region", _metadata, sa.Column("only", sa.Boolean, primary_key=True), sa.Column("region_id", sa.String(32), nullable=False)
+)
+
+
 class SqlVault:
     """Vault in any database SQLAlchemy speaks to that knows ON CONFLICT: SQLite here, PostgreSQL in the cloud."""
 
@@ -49,6 +55,20 @@ class SqlVault:
         self._insert = INSERT[engine.dialect.name]
         create_tables(engine, _metadata)
         self._digest_key = self.keyring.digest_key
+
+    def settle(self, region_id: str) -> None:
+        """Whoever opens a vault first says where its people live. Raises SettingsError from anywhere else: then nothing was read."""
+        with self.engine.connect() as db:
+            there = db.scalar(sa.select(_region.c.region_id))
+        if there is None:
+            with self.engine.begin() as db:
+                self._add(db, _region, [{"only": True, "region_id": region_id}])
+                there = db.scalar(sa.select(_region.c.region_id))
+        if there != region_id:
+            raise SettingsError(
+                f"these people live in {there}, and this command runs as {region_id}: what is about them does not leave their region",
+                hint=f"run it there, with LAKEHOUSE_REGION={there}; features alone are copied, by `lakehouse replicate`",
+            )
 
     def subjects(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
         """Pseudonym and key of each, made on first sight. A subject who was forgotten is absent from the answer."""

@@ -6,6 +6,7 @@ LAKEHOUSE_PROFILE=gcp   ─▶ gcp.py, delta.py on gs://, a vault in PostgreSQL 
 
 from pathlib import Path
 
+from lakehouse.contracts import registry
 from lakehouse.errors import SettingsError
 from lakehouse.places import Home
 from lakehouse.privacy.audit import Audit
@@ -46,6 +47,7 @@ def open_files(settings: Settings) -> Files:
     if settings.profile == "gcp":
         from lakehouse.storage.gcp import GcsFiles
 
+        _refuse_another_cloud_region(settings)
         return GcsFiles(_needed(settings, "gcp_project"), _needed(settings, "gcp_bucket"))
     return LocalFiles(Home(settings.home).lake)
 
@@ -64,12 +66,14 @@ def open_tables(settings: Settings) -> TableStore:
 
 
 def open_vault(settings: Settings) -> SqlVault:
-    """The vault; one that was restored from a backup forgets again whom the audit log knows to be forgotten."""
+    """The vault; one that was restored from a backup forgets again whom the audit log knows to be forgotten. Raises SettingsError
+    where it is another region's."""
     if settings.profile == "gcp":
         import sqlalchemy
 
         from lakehouse.storage.gcp import KmsKey
 
+        _refuse_another_cloud_region(settings)
         url = _needed(settings, "vault_url").get_secret_value()
         vault = SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
         is_audited = settings.audit_url is not None
@@ -77,6 +81,7 @@ def open_vault(settings: Settings) -> SqlVault:
         home = Home(settings.home)
         vault = SqlVault(sqlite_engine(home.vault / "vault.sqlite"), KeyFile(home.vault / "master.key"))
         is_audited = home.audit.is_dir()
+    vault.settle(registry().region(settings.region).region_id)
     if is_audited:
         from lakehouse.privacy.tombstones import set_right
 
@@ -102,6 +107,15 @@ def open_warehouse(settings: Settings) -> Path:
             hint="every model compiles for BigQuery: run `dbt build --project-dir dbt_project --profiles-dir dbt_project` with LAKEHOUSE_PROFILE=gcp",
         )
     return Home(settings.home).warehouse
+
+
+def _refuse_another_cloud_region(settings: Settings) -> None:
+    region = registry().region(settings.region)
+    if region.cloud_region != settings.gcp_region:
+        raise SettingsError(
+            f"{region.region_id} is {region.cloud_region}, and LAKEHOUSE_GCP_REGION is {settings.gcp_region}",
+            hint="what is about a person does not leave its region: set both to the region that the bucket is in",
+        )
 
 
 def _needed(settings: Settings, name: str):

@@ -27,7 +27,9 @@ def translator(secret: bytes = b"s" * 32, epoch: int = EPOCH) -> Translator:
     tables = {f"public.{n}": registry().get(f"source.{n}") for n in names}
     told = {f"public.{n}": {"org_id", "ai_request_id"} for n in names} | TOLD
     zones = [z.zone_id for z in registry().zones]
-    return Translator(Setting(tables, told, registry().get("source.table_floors"), zones, zones[0], epoch, FLOOR, secret, MARK))
+    return Translator(
+        Setting(tables, told, registry().get("source.table_floors"), registry().here, zones, zones[0], epoch, FLOOR, secret, MARK)
+    )
 
 
 def line(op: str, table: str, after: dict | None = None, before: dict | None = None, lsn: int = 1_000) -> bytes:
@@ -52,6 +54,13 @@ def test_a_change_is_an_envelope_with_a_position() -> None:
         "exam_id": "e-1", "user_id": "u-1", "attempt_status": "finished", "started_at": "2025-11-23T01:00:00.000000Z", "score": 88.5,
         "theta": 0.25,
     }  # fmt: skip
+
+
+def test_rows_of_tenants_of_another_region_are_left_to_it_and_counted() -> None:
+    abroad = ATTEMPT | {"org_id": registry().region("tokyo").first_org_id}
+    done = translator().translate([line("u", "attempts", ATTEMPT), line("c", "attempts", abroad), line("d", "users", None, abroad)], NOW)
+    assert sum(map(len, done.lines.values())) == 1 and done.counts.total() == 1
+    assert done.abroad == {"attempts": 1, "users": 1} and len(done.lsns) == 3
 
 
 def test_an_event_id_follows_from_the_change_and_tells_nobody() -> None:

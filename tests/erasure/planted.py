@@ -7,14 +7,12 @@ A canary names its place and whose it is: `canary of <table>.<column> <number>`,
 
 import hashlib
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-import feature_repo
 from beam_pipelines.sinks import dead_letter_id, parquet, sealed_schema
 from lakehouse import places
 from lakehouse.contracts import registry
@@ -33,7 +31,11 @@ RECORDING = b"what somebody said, as it was sent, " * 5_000
 
 def plant(home: Path, contracts: Path) -> leak_town.Town:
     """Settings must be those of `home`, with its own copy of the contracts."""
-    vault = open_vault(settings())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKEHOUSE_CONTRACTS", str(contracts))  # the home's copy comes with the town, which names people by their keys
+        settings.cache_clear()
+        vault = open_vault(settings())
+    settings.cache_clear()
     keys = vault.subjects(ACCOUNTS)
     with pytest.MonkeyPatch.context() as patch:
         people = [(keys[a].pid, zone, org) for a, (_, zone, org) in zip(ACCOUNTS, leak_town.PEOPLE)]
@@ -75,9 +77,6 @@ def _record(owner: SubjectKey, sound: bytes) -> None:
 
 
 def _serve() -> None:
-    for name in ("entities", "sources", "views", "services"):  # Feast's definitions hold paths from their import on
-        sys.modules.pop(f"feature_repo.{name}", None)
-        vars(feature_repo).pop(name, None)
     from feature_repo import serving
 
     serving.serve(settings())

@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,20 +11,11 @@ import pyarrow as pa
 import pytest
 from feature_rows import FIRST
 
-import feature_repo
 from lakehouse.contracts import registry
 from lakehouse.contracts.project import arrow_schema, clean_fields, duckdb_columns
 from lakehouse.places import Home, clean_table
 from lakehouse.settings import settings
 from lakehouse.storage.open import open_tables
-
-
-@pytest.fixture(autouse=True)
-def definitions_of_this_home(home):
-    """A process serves one lake, whose paths Feast's definitions hold from their import on; here each test has its own."""
-    for name in ("entities", "sources", "views", "services"):
-        sys.modules.pop(f"feature_repo.{name}", None)
-        vars(feature_repo).pop(name, None)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_what_the_repository_no_longer_says_is_forgotten(home, some_features):
 
     serving.serve(settings())
     store = open_store(settings())
-    store.apply([FeatureView(name="abandoned", entities=[user], source=source(registry().get("features.engagement_vector")))])
+    store.apply([FeatureView(name="abandoned", entities=[user], source=source(registry().get("features.engagement_vector"), settings()))])
     assert "abandoned" in {v.name for v in open_store(settings()).list_feature_views()}
     serving.serve(settings())
     assert {v.name for v in open_store(settings()).list_feature_views()} == {c.table for c in registry().layer("features")}

@@ -105,7 +105,7 @@ def test_any_history_and_any_labels_agree_with_the_obvious_way(home, write_featu
     write_features("student_skill_vector", [])
     write_features("learning_path_vector", [])
     list(serving.export(settings()))
-    serving.apply(open_store(settings()))
+    serving.apply(open_store(settings()), settings())
     labels = [{"user_pid": u, "label_at": at} for u, at in asked]
     assert frame(labels) == obvious({"engagement_vector": rows, "learning_path_vector": []}, labels)
 

@@ -27,7 +27,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 def retain(
     as_of: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to reckon from, not later than today in Seoul.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day to reckon from, not later than today in Seoul, which it is by default."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and remove nothing.")] = False,
     as_json: AsJson = False,
@@ -43,7 +44,7 @@ def retain(
     """
     from rich.console import Console
 
-    day, console = as_of.date() if as_of else business_day(datetime.now(UTC)), Console(stderr=True)
+    day, console = as_of.date() if as_of else settings().as_of or business_day(datetime.now(UTC)), Console(stderr=True)
     busy = "another `lakehouse privacy` or `retain` is at work"
     with held(Home(settings().home), "privacy.lock", fcntl.LOCK_EX, 600.0, busy), console.status("") as status:
         told = carry_out(settings(), day, dry_run, os_user(), status.update)
