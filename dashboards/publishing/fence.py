@@ -10,6 +10,7 @@ The session's settings work as in the source database: where the zone is not set
 login may see. They alone would be no fence, since whoever writes SQL can set them: they narrow a scope and never widen it.
 Tables belong to megacity_bi_owner, which has no policy and is bound by them like everyone (FORCE ROW LEVEL SECURITY);
 only the functions of the schema access read scopes, and they ask who signed in, not who is being played.
+Restricted columns stay ciphertext to whoever sees them: no key of the vault comes here.
 """
 
 import re

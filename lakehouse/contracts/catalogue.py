@@ -5,7 +5,7 @@ Pure functions; generate.py writes what they return.
 
 from lakehouse.contracts.made_from import Lineage
 from lakehouse.contracts.model import Contract, Field
-from lakehouse.contracts.project import clean_fields, restricted
+from lakehouse.contracts.project import ciphertexts, clean_fields
 from lakehouse.contracts.registry import Registry
 from lakehouse.contracts.types import TYPES
 
@@ -66,11 +66,11 @@ def contract_page(contract: Contract, contracts: Registry, made_from: Lineage) -
         "",
         "## Fields" if not contract.is_ingested else "## Payload",
         "",
-        *_field_table(contract.fields, contract.is_ingested, frozenset()),
+        *_field_table(contract.fields, contract.is_ingested, ciphertexts(contract.fields, contracts.vocabulary)),
     ]
     if contract.is_ingested:
-        encrypted = frozenset(restricted(contract, contracts.vocabulary))
-        lines += ["", "## Clean table", "", *_field_table(clean_fields(contract, contracts.vocabulary), False, encrypted)]
+        stored = clean_fields(contract, contracts.vocabulary)
+        lines += ["", "## Clean table", "", *_field_table(stored, False, ciphertexts(stored, contracts.vocabulary))]
     return "\n".join(lines) + "\n"
 
 

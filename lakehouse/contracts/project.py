@@ -49,6 +49,12 @@ def restricted(contract: Contract, words: dict[str, Field]) -> dict[str, bool]:
     return {f.name: f.is_compared for f in clean_fields(contract, words) if f.classification not in KEPT_BY_DEFAULT}
 
 
+def ciphertexts(fields: tuple[Field, ...], words: dict[str, Field]) -> frozenset[str]:
+    """Of the columns of any table, clean or made from clean, those that hold ciphertext: under its name such a column goes everywhere."""
+    stored = {word.becomes for word in words.values()}
+    return frozenset(f.name for f in fields if f.name in stored and f.classification not in KEPT_BY_DEFAULT)
+
+
 def clustering(contract: Contract, words: dict[str, Field]) -> tuple[str, ...]:
     """What readers of a clean table ask for within a day, in the order in which its rows should lie: whose, what, when."""
     kept = {field.name for field in clean_fields(contract, words)}

@@ -54,7 +54,7 @@ class Holding(StrEnum):
 class Sight(StrEnum):
     """What a reader gets in the place of a value."""
 
-    SHOW = "show"
+    SHOW = "show"  # what is stored encrypted: in clear by query.py, and where the engine has no keys as it is stored
     TOKEN = "token"  # a pseudonym: by purpose, and where the engine can, another name that only this reader knows it by
     YEAR = "year"  # a date: the first day of its year
     REDACT = "redact"  # a text: that there was one

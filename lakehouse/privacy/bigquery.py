@@ -3,7 +3,8 @@
     access(), Reader.rows() ─▶ terraform/generated/access.json ─▶ for_<reader>.<table>: select <sights> from curated.<table> where <rows>
 
 Not row access policies and policy tags, which belong to a table: dbt makes most tables anew, and until the policies
-were back each would stand open (decision 17). Zones and tenants are placeholders: readers are Terraform's to name.
+were back each would stand open (decision 17). Zones and tenants are placeholders: readers are Terraform's to name. Restricted columns
+stay ciphertext to whoever sees them: the vault's keys are not BigQuery's.
 """
 
 import json

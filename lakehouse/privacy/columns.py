@@ -1,7 +1,7 @@
-"""Restricted columns of clean, encrypted value by value: staging and everything that is made from it see ciphertext.
+"""Restricted columns of clean, encrypted value by value: staging and everything that is made from it hold ciphertext.
 
     refine ─▶ text ─ AES-256-GCM-SIV, under today's column key ─▶ "enc.7.pW3k…" ─▶ clean ─▶ staging, marts
-                                                                        └─ decrypted(): who may see it, by access.py
+                                                                        └─ decrypting(): query.py, for who may see it by access.py
 
 Which columns these are follows from the classification: what is still personal or sensitive after its treatment. The key that a
 value names is kept, wrapped, in the vault, for as long as a file has such values: a rotation changes what is written from now on,
@@ -14,8 +14,11 @@ it follows from nothing, and the key stays: equal values are equal, today and in
 
 import base64
 import hmac
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -25,11 +28,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.project import restricted
-from lakehouse.errors import CorruptError, KeyGoneError
+from lakehouse.errors import CorruptError, KeyGoneError, LakehouseError
 from lakehouse.storage.protocols import SubjectKey, Vault
 
+if TYPE_CHECKING:
+    from lakehouse.privacy.vault import SqlVault
+
 OF_COLUMNS = "column:"
-COMPARED = f"{OF_COLUMNS}compared"
+_FUNCTION = "decrypted"
 _MARK = "enc"
 _NONCE_BYTES = 12
 
@@ -50,23 +56,61 @@ def encrypted(rows: pa.Table, contract: Contract, words: Mapping[str, Field], va
 def decrypted(values: Iterable[str | None], column: str, vault: Vault) -> list[str | None]:
     """The values in clear, in the same order; None stays None. Raises KeyGoneError, and CorruptError where one was damaged, or
     is another column's."""
-    values = list(values)
-    keys = vault.keys({_named(v) for v in values if v is not None})
-    return [None if v is None else _decrypted(keys.get(_named(v)), column, v) for v in values]
+    parts = [None if value is None else _parts(value) for value in values]
+    keys = vault.keys({part[0] for part in parts if part is not None})
+    ciphers = {name: _cipher(key.key, column)[0] for name, key in keys.items()}
+    return [None if part is None else _decrypted(ciphers.get(part[0]), column, part[1]) for part in parts]
 
 
-def teach(database: duckdb.DuckDBPyConnection, vault: Vault) -> None:
-    """Queries of this connection may say `decrypted('redacted_answer_text', redacted_answer_text)`: only for who may see it."""
+@contextmanager
+def decrypting(database: duckdb.DuckDBPyConnection, opened: "Callable[[], SqlVault]") -> Iterator[None]:
+    """Within it, SQL of this connection may say `decrypted('ip_network', ip_network)`: our own, for who may see the column. After
+    it no SQL can, and nothing that was prepared within may be run: DuckDB would call what is gone. The vault is opened with the
+    first value, and not before. Raises what decrypted() does."""
+    keys, failures = _Keys(opened), []
 
-    def of_arrow(columns: pa.Array, values: pa.Array) -> pa.Array:
-        clear: list[str | None] = [None] * len(values)
-        for column in set(columns.to_pylist()):
-            places = [at for at, name in enumerate(columns.to_pylist()) if name == column]
-            for at, value in zip(places, decrypted([values[at].as_py() for at in places], column, vault)):
-                clear[at] = value
-        return pa.array(clear, pa.string())
+    def of_arrow(columns: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Array:
+        try:
+            (column,) = columns.unique().to_pylist()
+            each = values.combine_chunks().dictionary_encode()  # where equal values are equal, many of a batch are
+            clear = pa.array(decrypted(each.dictionary.to_pylist(), column, keys), pa.string())
+            return clear.take(each.indices)
+        except Exception as error:
+            # Of whatever it is, DuckDB would hand on the words alone.
+            failures.append(error)
+            raise
 
-    database.create_function("decrypted", of_arrow, ["VARCHAR", "VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
+    database.create_function(_FUNCTION, of_arrow, ["VARCHAR", "VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
+    try:
+        yield
+    except (duckdb.Error, LakehouseError):
+        if failures:
+            raise failures[0] from None
+        raise
+    finally:
+        database.remove_function(_FUNCTION)
+        keys.close()
+
+
+class _Keys:
+    """The vault, opened with the first value and asked for each key once: a query calls for every 2,048 rows, from several threads."""
+
+    def __init__(self, opened: "Callable[[], SqlVault]") -> None:
+        self._open = opened
+        self._vault: SqlVault | None = None
+        self._known: dict[str, SubjectKey | None] = {}
+        self._one_at_a_time = Lock()
+
+    def keys(self, key_ids: Collection[str]) -> dict[str, SubjectKey]:
+        with self._one_at_a_time:
+            if missing := set(key_ids) - self._known.keys():
+                self._vault = self._vault or self._open()
+                self._known |= dict.fromkeys(missing) | self._vault.keys(missing)
+            return {key_id: key for key_id in key_ids if (key := self._known[key_id]) is not None}
+
+    def close(self) -> None:
+        if self._vault is not None:
+            self._vault.close()
 
 
 def keys_in(files: Sequence[str], columns: Collection[str]) -> set[str]:
@@ -88,19 +132,20 @@ def _encrypted(key: SubjectKey, column: str, value: str, of: str) -> str:
     return f"{_MARK}.{key.key_id.removeprefix(OF_COLUMNS)}.{base64.b64encode(sealed).decode()}"
 
 
-def _decrypted(key: SubjectKey | None, column: str, value: str) -> str:
-    if key is None:
-        raise KeyGoneError(f"the key of a value of {column} is destroyed", hint="no file should have had one left: leave these rows out")
-    cipher, _ = _cipher(key.key, column)
+def _decrypted(cipher: AESGCMSIV | None, column: str, sealed: str) -> str:
+    if cipher is None:
+        hint = "no file should have had one left: leave these rows, or the column, out"
+        raise KeyGoneError(f"the key of a value of {column} is destroyed", hint=hint)
     try:
-        sealed = base64.b64decode(value.rpartition(".")[2], validate=True)
-        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], column.encode()).decode()
+        data = base64.b64decode(sealed, validate=True)
+        return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], column.encode()).decode()
     except (InvalidTag, ValueError):
         # Neither says what the value was.
         raise CorruptError(f"a value of {column} is damaged, or another column's", hint="restore the file from a copy") from None
 
 
-def _named(value: str) -> str:
+def _parts(value: str) -> tuple[str, str]:
+    """The name of its key, and what that sealed."""
     mark, _, rest = value.partition(".")
     token, _, sealed = rest.partition(".")
     if mark != _MARK or not sealed:
@@ -108,7 +153,7 @@ def _named(value: str) -> str:
             "a restricted value is not encrypted",
             hint="it is older than the encryption of columns: build the table anew with `lakehouse replay`",
         )
-    return OF_COLUMNS + token
+    return OF_COLUMNS + token, sealed
 
 
 @lru_cache(maxsize=64)

@@ -1,18 +1,21 @@
 """A reader's own SQL over what the policy gives them, and over nothing else.
 
     SQL ─▶ one SELECT? which tables? ─▶ an empty database in memory ◀─ seen() of each ◀─ warehouse, clean (read-only)
-                                          │ detach, no files, no extensions, no Python variables, settings locked
+                                          │ detach, no decrypted(), no files, no extensions, no Python variables, settings locked
                                           └─▶ the SQL runs
 
 What a reader may not see is not hidden from their SQL: it is not in the process. So no list of forbidden functions has to
 be complete. What it costs is a copy of the rows that they may see, of the tables that they name.
+
+Restricted columns (columns.py) come in clear to whoever sees them: decrypted on their way into the tables, where the SQL reads
+them, and by nothing that the SQL could call.
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,22 +24,23 @@ import pyarrow as pa
 from lakehouse import places
 from lakehouse.access.open import access_secret
 from lakehouse.contracts.model import Contract
-from lakehouse.contracts.project import duckdb_columns
+from lakehouse.contracts.project import ciphertexts, duckdb_columns
 from lakehouse.contracts.registry import Registry
 from lakehouse.errors import BadInputError
-from lakehouse.privacy.access import READABLE, access, columns_of, zone_of_lake
+from lakehouse.privacy.access import READABLE, Sight, access, columns_of, zone_of_lake
+from lakehouse.privacy.columns import decrypting
 from lakehouse.privacy.hidden import hidden_people
+from lakehouse.privacy.reader_sql import LOCKS, columns_read, tables_named
 from lakehouse.privacy.reading import Looks
 from lakehouse.privacy.roles import Reader
 from lakehouse.privacy.views import HIDDEN, salt_of, seen
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_files, open_tables, open_warehouse
+from lakehouse.storage.open import open_files, open_tables, open_vault, open_warehouse
 from lakehouse.storage.protocols import TableStore
 from lakehouse.storage.warehouse import patiently
 
 _SCHEMAS = (places.CURATED_SCHEMA, places.FEATURES_SCHEMA, places.CLEAN_SCHEMA, places.MONITORING_SCHEMA)
 _WAREHOUSE = "warehouse"
-_LOCKS = ("python_enable_replacements = false", "enable_external_access = false", "lock_configuration = true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,9 @@ def ask(settings: Settings, contracts: Registry, looks: Looks, sql: str, most_ro
         for contract in named:
             looks.require("table.read", contract, contracts)
         looks.at("table.read", [c.id for c in named], sql_sha256=hashlib.sha256(sql.encode()).hexdigest())
-        fill(db, settings, contracts, looks.reader, named)
+        fill(db, settings, contracts, looks.reader, named, sql)
         _let_go(db)
-        for lock in _LOCKS:
+        for lock in LOCKS:
             db.execute(f"set {lock}")
         return _run(db, sql, most_rows)
 
@@ -64,13 +68,16 @@ def ask(settings: Settings, contracts: Registry, looks: Looks, sql: str, most_ro
 def shown(
     settings: Settings, contracts: Registry, looks: Looks, action: str, wanted: Iterable[Contract]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of views, as this reader sees these datasets: for SQL of our own, which is no reader's, and copies nothing."""
+    """A database of views, as this reader sees these datasets: for SQL of our own, which is no reader's, and copies nothing.
+
+    For the same reason decrypted() may stay callable while it is open: it decrypts what our SQL asks for, and no more.
+    """
     wanted = list(wanted)
     for contract in wanted:
         looks.require(action, contract, contracts)
     looks.at(action, [c.id for c in wanted])
-    with duckdb.connect() as db:
-        fill(db, settings, contracts, looks.reader, wanted, kind="view")
+    with duckdb.connect() as db, decrypting(db, partial(open_vault, settings)):
+        _make(db, "view", settings, contracts, looks.reader, {c: _restricted(c, contracts, looks.reader) for c in wanted})
         yield db
 
 
@@ -81,9 +88,45 @@ def readable(contracts: Registry, reader: Reader) -> list[Contract]:
 
 
 def fill(
-    db: duckdb.DuckDBPyConnection, settings: Settings, contracts: Registry, reader: Reader, wanted: Iterable[Contract], kind: str = "table"
+    db: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contracts: Registry,
+    reader: Reader,
+    wanted: Iterable[Contract],
+    sql: str | None = None,
 ) -> None:
-    """Bring what the reader may see of these into `db`, as tables or as views of where it is."""
+    """Bring what the reader may see of these into `db`, as tables. `sql`: what will be asked of them; a restricted column that it does
+    not read stays encrypted. Raises KeyGoneError and CorruptError where a value cannot be decrypted."""
+    opened = {c: _restricted(c, contracts, reader) for c in wanted}
+    if sql is not None and any(opened.values()):
+        tables = {(zone_of_lake(c), c.table): _kinds(c, contracts, reader) for c in opened}
+        read = columns_read(sql, tables, _SCHEMAS)
+        opened = {c: names & read[zone_of_lake(c), c.table] for c, names in opened.items()}
+    with decrypting(db, partial(open_vault, settings)):
+        _make(db, "table", settings, contracts, reader, opened)
+
+
+def _restricted(contract: Contract, contracts: Registry, reader: Reader) -> frozenset[str]:
+    """The columns that hold ciphertext, and that this reader sees in clear."""
+    sights = reader.sights(access(contract, contracts))
+    held = ciphertexts(columns_of(contract, contracts), contracts.vocabulary)
+    return frozenset(name for name in held if sights.get(name) is Sight.SHOW)
+
+
+def _kinds(contract: Contract, contracts: Registry, reader: Reader) -> dict[str, str]:
+    sights = reader.sights(access(contract, contracts))
+    return duckdb_columns(tuple(f for f in columns_of(contract, contracts) if f.name in sights))
+
+
+def _make(
+    db: duckdb.DuckDBPyConnection,
+    kind: str,
+    settings: Settings,
+    contracts: Registry,
+    reader: Reader,
+    opened: Mapping[Contract, Collection[str]],
+) -> None:
+    """Tables of what the reader may see, or views of where it is. `opened`: the columns of each that are decrypted."""
     salt = salt_of(access_secret(settings), reader)
     people = pa.table({"pid": pa.array(sorted(hidden_people(open_files(settings))), pa.string())})
     db.register("people", people)
@@ -92,11 +135,11 @@ def fill(
     db.execute("set TimeZone = 'UTC'")
     for schema in _SCHEMAS:
         db.execute(f"create schema if not exists {schema}")
-    sources = {c: _source(c, contracts, settings) for c in wanted}
+    sources = {c: _source(c, contracts, settings) for c in opened}
     if any(source.startswith(f"{_WAREHOUSE}.") for source in sources.values()):
         _attach(db, open_warehouse(settings))
     for contract, source in sources.items():
-        what = seen(columns_of(contract, contracts), access(contract, contracts), reader, source, salt)
+        what = seen(columns_of(contract, contracts), access(contract, contracts), reader, source, salt, opened[contract])
         try:
             db.execute(f"create {kind} {zone_of_lake(contract)}.{contract.table} as {what}")
         except duckdb.CatalogException as error:
@@ -136,32 +179,14 @@ def _clean(contract: Contract, contracts: Registry, tables: TableStore) -> str:
 
 def _tables(db: duckdb.DuckDBPyConnection, sql: str, contracts: Registry) -> list[Contract]:
     """The datasets that a SELECT names. Names of nothing are left to DuckDB, which says so in its own words."""
-    (parsed,) = db.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
-    told = json.loads(parsed)
-    if told["error"]:
-        if told["error_type"] == "parser":
-            raise BadInputError(f"this is no SQL: {told['error_message']}", hint="one SELECT, in DuckDB's dialect")
-        raise BadInputError("only a SELECT is run here", hint="one SELECT, in DuckDB's dialect; it may have WITH and sub-queries")
-    if len(told["statements"]) != 1:
-        raise BadInputError("more than one statement", hint="ask one after the other")
     known = {(zone_of_lake(c), c.table): c for c in contracts if c.layer in READABLE and c.layer != "live"}
     found = {}
-    for schema, table in _named(told):
+    for schema, table in tables_named(db, sql):
         for place in [schema] if schema else _SCHEMAS:
             if contract := known.get((place, table)):
                 found[contract.id] = contract
                 break
     return list(found.values())
-
-
-def _named(node: object) -> Iterable[tuple[str, str]]:
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield node["schema_name"].lower(), node["table_name"].lower()
-        node = list(node.values())
-    if isinstance(node, list):
-        for each in node:
-            yield from _named(each)
 
 
 def _run(db: duckdb.DuckDBPyConnection, sql: str, most_rows: int) -> Answer:

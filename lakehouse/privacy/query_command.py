@@ -40,7 +40,8 @@ def query(
     """Ask the local warehouse and clean with SQL, and see what the policy lets you see: no other table, column or row is there.
 
     Where the gate is closed (LAKEHOUSE_ACCESS) a key or token in LAKEHOUSE_DATA_TOKEN says who you are; options only
-    narrow it. Every question leaves an audit record: tables, role and purpose, and a digest of the SQL.
+    narrow it. What is stored encrypted is shown in clear to whoever may see the column. Every question leaves an audit record: tables,
+    role and purpose, and a digest of the SQL.
 
     Example: `lakehouse query --as analyst --zone kzone "select occurred_on, sum(take_count) from mart_kzone_voice group by 1"`
     """

@@ -1,4 +1,7 @@
-"""The views that Terraform makes for readers show what the oracle says, by Google's reference evaluator."""
+"""The views that Terraform makes for readers show what the oracle says, by Google's reference evaluator.
+
+Nothing is decrypted there: whoever may see a restricted column sees its ciphertext.
+"""
 
 import json
 import re
@@ -28,7 +31,7 @@ def test_a_reader_sees_what_the_oracle_says_and_nothing_else(town: Town) -> None
     engine.add("megacity.access.hidden", [("pid", "STRING")], [{"pid": pid} for pid in leak_town.HIDDEN])
     for contract in town.contracts.layer("curated", "features"):
         columns = [(column["name"], column["type"]) for column in bigquery_schema(columns_of(contract, town.contracts))]
-        engine.add(f"megacity.{contract.layer}.{contract.table}", columns, town.rows[contract.table])
+        engine.add(f"megacity.{contract.layer}.{contract.table}", columns, town.stored[contract.table])
     made = views(json.loads(access_json(town.contracts)), "megacity")
     personal, timeless = leak_oracle.classes(town.settings.contracts), leak_oracle.timeless(town.settings.contracts)
     answered: dict[str, list[dict]] = {}
@@ -43,7 +46,7 @@ def test_a_reader_sees_what_the_oracle_says_and_nothing_else(town: Town) -> None
     for name, said in READERS.items():
         who = Who(name, said["level"], said["purpose"], *(frozenset(said[k]) if k in said else None for k in ("zones", "orgs")))
         tokens: dict[str, str] = {}
-        for table, rows in town.rows.items():
+        for table, rows in town.stored.items():
             expected = leak_oracle.visible(who, town.layers[table], rows, leak_town.HIDDEN, personal, table in timeless)
             if not expected:
                 if f"{name}.{table}" in made:

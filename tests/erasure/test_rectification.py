@@ -81,6 +81,19 @@ def test_a_date_is_compared_as_it_is_kept_and_in_the_dimension(town, office, pid
     assert [one["where"] for one in office.requests.progress(asked)["seen_to_be_right"]][1:] == ["source/current/users", "curated.dim_user"]
 
 
+def test_a_text_that_is_stored_encrypted_is_compared_in_clear(town, office) -> None:
+    import msgspec
+
+    asked, responses = rectify(ANN, "answer_text", "x = 12", "--dataset", "source.responses"), "source.responses"
+    for lsn, text in enumerate(("x = 11", "x = 12"), 5):
+        now = datetime.now(UTC)
+        row = {"op": "u", "changed_at": now.isoformat(), "source_lsn": lsn, "user_id": ANN, "responded_at": now.isoformat()}
+        row |= {"response_id": "r-1", "attempt_id": "a-1", "item_id": "i-1", "response_index": 1, "is_correct": True, "answer_text": text}
+        send(town, msgspec.structs.replace(envelope(responses, f"{responses}-r-1-u-{lsn}", ANN, row), received_at=now))
+        assert answered(office) == ([asked] if text == "x = 12" else [])
+    assert [one["where"] for one in office.requests.progress(asked)["seen_to_be_right"]] == ["raw", "source/current/responses"]
+
+
 def test_what_has_happened_is_superseded_by_a_newer_event(town, office) -> None:
     import msgspec
 

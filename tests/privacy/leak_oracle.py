@@ -59,6 +59,13 @@ def classes(contracts: Path) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
+def encrypted(contracts: Path) -> set[str]:
+    """Columns of which tables hold ciphertext: what is made of something personal, and is personal still."""
+    made = {said["becomes"] for section in _yaml(contracts / "vocabulary.yaml").values() for said in section.values() if "becomes" in said}
+    return {name for name in made if classes(contracts)[name] not in ("public", "internal")}
+
+
+@lru_cache(maxsize=1)
 def timeless(contracts: Path) -> set[str]:
     """Tables whose contract names no event time."""
     found = set()
@@ -70,7 +77,8 @@ def timeless(contracts: Path) -> set[str]:
 
 
 def visible(who: Who, layer: str, rows: list[dict], hidden: set[str], personal: dict[str, str], is_timeless: bool) -> list[dict] | None:
-    """The rows as they should come out; None where the table is not for them at all."""
+    """The rows as they should come out; None where the table is not for them at all. `rows`: in clear, for an engine that decrypts for
+    whoever may see a column; otherwise as they are stored."""
     columns = list(rows[0])
     if layer not in LAYERS_OF_PURPOSE[who.purpose]:
         return None

@@ -2,7 +2,8 @@
 
     contracts (a copy, with a personal column of every kind in dim_user) ─▶ rows of 7 people in 2 zones ─▶ DuckDB, Delta
 
-A canary names its table, column and row. Two of the people are hidden: their erasure has begun.
+A canary names its table, column and row; in a restricted column it is encrypted, as refine does it. Two of the people are hidden:
+their erasure has begun.
 """
 
 import shutil
@@ -15,13 +16,20 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
+from lakehouse.access.caller import Role
 from lakehouse.contracts.model import Contract, Field
-from lakehouse.contracts.project import arrow_schema, duckdb_columns
+from lakehouse.contracts.project import arrow_schema, duckdb_columns, restricted
 from lakehouse.contracts.registry import Registry
 from lakehouse.places import Home, clean_table
-from lakehouse.privacy.access import columns_of
+from lakehouse.privacy.access import Level, columns_of
+from lakehouse.privacy.chain import ActorKind
+from lakehouse.privacy.columns import encrypted
+from lakehouse.privacy.roles import Purpose, Reader
 from lakehouse.settings import Settings
-from lakehouse.storage.open import open_files, open_tables
+from lakehouse.storage.open import open_files, open_tables, open_vault
+from lakehouse.storage.protocols import Vault
+from tests.privacy import leak_oracle
+from tests.privacy.leak_oracle import Who
 
 # Who lives where: the row of each table that is theirs has their zone and tenant.
 PEOPLE = [
@@ -36,17 +44,19 @@ PEOPLE = [
 HIDDEN = {"f" * 32, "1" * 32}
 PERSONS = ("user_pid", "student_user_pid", "requester_pid")
 COUNTS = ("cohort_size", "mau", "wau", "dau", "learner_count", "visitor_count", "payer_count", "viewer_count")
-_MORE = ("birth_on", "review_text", "full_name", "user_agent", "phone")  # personal date, free text, name, other, number
+# personal date, free text, name, other, number, and a text that is encrypted
+_MORE = ("birth_on", "review_text", "full_name", "user_agent", "phone", "redacted_review_text")
 _READABLE = ("stream", "table", "derived", "curated", "features", "monitoring")
 
 
 @dataclass(frozen=True)
 class Town:
-    """`rows`: table → its rows as they were written; `layers`: table → clean, curated, features or monitoring."""
+    """`rows`: table → its rows in clear; `stored`: the same as they lie there; `layers`: table → clean, curated, features or monitoring."""
 
     settings: Settings
     contracts: Registry
     rows: dict[str, list[dict]]
+    stored: dict[str, list[dict]]
     layers: dict[str, str]
 
 
@@ -59,8 +69,8 @@ def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
     file.write_text(before + properties + listed + after, encoding="utf-8")
     known = Registry(home / "contracts")
     settings = Settings(home=home, contracts=home / "contracts")
-    tables = open_tables(settings)
-    rows, layers = {}, {}
+    tables, vault = open_tables(settings), open_vault(settings)
+    rows, stored, layers = {}, {}, {}
     warehouse = Home(home).warehouse
     warehouse.parent.mkdir(parents=True)
     with duckdb.connect(str(warehouse)) as db:
@@ -70,7 +80,8 @@ def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
             fields = columns_of(contract, known)
             made = [_row(contract, fields, number) for number in range(len(PEOPLE))]
             rows[contract.table], layers[contract.table] = made, "clean" if contract.is_clean else contract.layer
-            arrow = pa.Table.from_pylist(made, pa.schema([f.with_nullable(True) for f in arrow_schema(fields)]))
+            stored[contract.table] = _sealed(contract.table, made, known, vault)
+            arrow = pa.Table.from_pylist(stored[contract.table], pa.schema([f.with_nullable(True) for f in arrow_schema(fields)]))
             if contract.is_clean:
                 tables.append(clean_table(contract.domain, contract.table), arrow, "only", {})
                 continue
@@ -79,8 +90,9 @@ def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
             db.execute(f"create table {contract.layer}.{contract.table} ({kinds})")
             db.execute(f"insert into {contract.layer}.{contract.table} select * from arrow")
         db.execute("create schema staging; create table staging.stg_secret as select 'canary of staging' as word")
+    vault.close()
     hide(settings, HIDDEN)
-    return Town(settings, known, rows, layers)
+    return Town(settings, known, rows, stored, layers)
 
 
 def hide(settings: Settings, people: set[str]) -> None:
@@ -90,8 +102,24 @@ def hide(settings: Settings, people: set[str]) -> None:
     open_files(settings).put("platform/privacy/hidden.parquet", sink.getvalue().to_pybytes())
 
 
+def reader(who: Who, actor: str = "one") -> Reader:
+    said = Role(who.role), Purpose(who.purpose), Level(who.level)
+    return Reader(actor, ActorKind.SERVICE, *said, who.zones, who.orgs, who.person)
+
+
 def _row(contract: Contract, fields: tuple[Field, ...], number: int) -> dict:
     return {field.name: _value(contract.table, field, number) for field in fields}
+
+
+def _sealed(table: str, rows: list[dict], known: Registry, vault: Vault) -> list[dict]:
+    """Restricted columns as clean has them, and as whatever is made from clean takes them along."""
+    rows, events = [dict(row) for row in rows], [f"event of {table} {number}" for number in range(len(rows))]
+    for name in leak_oracle.encrypted(known.folder) & rows[0].keys():
+        origin = next(c for c in known.ingested if name in restricted(c, known.vocabulary))
+        clear = pa.table({"event_id": events, name: [row[name] for row in rows]})
+        for row, value in zip(rows, encrypted(clear, origin, known.vocabulary, vault)[name].to_pylist()):
+            row[name] = value
+    return rows
 
 
 def _value(table: str, field: Field, number: int) -> object:

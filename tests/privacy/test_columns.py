@@ -59,15 +59,41 @@ def test_a_value_that_was_damaged_or_is_another_columns_does_not_open(vault) -> 
         columns.decrypted(["in clear"], ANSWER, vault)
 
 
-def test_a_query_can_decrypt_where_it_was_taught_to(vault) -> None:
-    stored = encrypted(vault, EXAM, ANSWER, TEXTS)
+def test_sql_can_decrypt_within_and_not_before_and_not_after(vault) -> None:
+    opened, stored = [], encrypted(vault, EXAM, ANSWER, TEXTS)
+    sql = f"select decrypted('{ANSWER}', v) from answers order by n"
     with duckdb.connect() as database:
         database.register("answers", pa.table({"n": range(len(stored)), "v": pa.array(stored, pa.string())}))
         with pytest.raises(duckdb.CatalogException):
-            database.execute(f"select decrypted('{ANSWER}', v) from answers")
-        columns.teach(database, vault)
-        rows = database.execute(f"select decrypted('{ANSWER}', v) from answers order by n").fetchall()
-    assert [text for (text,) in rows] == TEXTS
+            database.execute(sql)
+        with columns.decrypting(database, lambda: opened.append(1) or open_vault(settings())):
+            assert database.execute(f"select decrypted('{ANSWER}', v) from answers where v is null").fetchall() == [(None,)]
+            assert opened == [], "there was no value"
+            assert [text for (text,) in database.execute(sql).fetchall()] == TEXTS
+        with pytest.raises(duckdb.CatalogException):
+            database.execute(sql)
+    assert opened == [1]
+
+
+def test_the_vault_is_asked_once_for_a_key_whatever_the_rows(vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, real = [], SqlVault.keys
+    monkeypatch.setattr(SqlVault, "keys", lambda self, names: asked.append(set(names)) or real(self, names))
+    texts = [None if n % 7 == 0 else f"text {n % 5_000}" for n in range(10_000)]
+    before = encrypted(vault, EXAM, ANSWER, texts)
+    rotate(vault.keyring, lambda *_, **__: None)
+    stored = pa.table({"n": range(20_000), "v": pa.array(before + encrypted(vault, EXAM, ANSWER, texts), pa.string())})
+    with duckdb.connect() as database, columns.decrypting(database, lambda: open_vault(settings())):
+        database.register("stored", stored)
+        found = database.execute(f"select decrypted('{ANSWER}', v) from stored order by n").fetchall()
+    assert [text for (text,) in found] == texts * 2 and sorted(asked, key=sorted) == [{"column:1"}, {"column:2"}]
+
+
+def test_what_went_wrong_in_a_query_is_raised_as_it_was(vault) -> None:
+    (stored,) = encrypted(vault, EXAM, ANSWER, ["secret words"])
+    for value, error in ((stored.replace("enc.1.", "enc.99."), KeyGoneError), (stored[:-6], CorruptError), ("in clear", CorruptError)):
+        with duckdb.connect() as database, pytest.raises(error) as told, columns.decrypting(database, lambda: open_vault(settings())):
+            database.execute(f"select decrypted('{ANSWER}', ?)", [value])
+        assert told.value.hint and value not in str(told.value)
 
 
 def test_a_column_key_goes_once_no_file_has_its_values(vault) -> None:

@@ -2,22 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import duckdb
 import pytest
 
-from lakehouse.access.caller import Role
 from lakehouse.errors import BadInputError, DeniedError
-from lakehouse.privacy.access import Level
-from lakehouse.privacy.chain import ActorKind
 from lakehouse.privacy.query import ask, fill, readable
-from lakehouse.privacy.reading import Looks
-from lakehouse.privacy.roles import Purpose, Reader
 from lakehouse.storage.open import open_audit
 from tests.privacy import leak_oracle, leak_town
 from tests.privacy.leak_oracle import Token, Who
-from tests.privacy.leak_town import PEOPLE, Town
+from tests.privacy.leak_town import PEOPLE, Town, reader
 
 pytestmark = pytest.mark.slow(20)
 
@@ -47,18 +41,6 @@ READERS = [
     Who("student", "L3", "own_data", KZONE, None, PEOPLE[5][0]),  # hidden
     Who("parent", "L2", "own_data", None, SEVEN, PEOPLE[3][0]),
 ]
-
-
-def reader(who: Who, actor: str = "one") -> Reader:
-    said = Role(who.role), Purpose(who.purpose), Level(who.level)
-    return Reader(actor, ActorKind.SERVICE, *said, who.zones, who.orgs, who.person)
-
-
-@pytest.fixture
-def looks(town: Town) -> Iterator:
-    audit = open_audit(town.settings)
-    yield lambda who, actor="one": Looks(reader(who, actor), audit)
-    audit.close()
 
 
 def shown(town: Town, who: Who, actor: str = "one") -> dict[str, list[dict]]:
@@ -106,6 +88,7 @@ def test_a_reader_sees_what_the_oracle_says_and_nothing_else(town: Town, who: Wh
         if expected is not None:
             is_as_said(found[table], expected, tokens, table)
     assert len(set(tokens.values())) == len(tokens)
+    assert "enc." not in repr(found), "who may see a column sees it in clear, and nobody else even that"
 
 
 def test_readers_cannot_put_their_tokens_together(town: Town) -> None:

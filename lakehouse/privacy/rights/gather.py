@@ -1,8 +1,8 @@
 """Everything that the platform has of a person: what every place holds, what they asked of us, who looked.
 
-places (lakehouse.copies) ─▶ held() ─┐
-register of requests                 ├─▶ [Held, …]
-audit log: looks at those datasets  ─┘
+places (lakehouse.copies) ─▶ held() ─▶ restricted columns in clear ─┐
+register of requests                                                ├─▶ [Held, …]
+audit log: looks at those datasets                                 ─┘
 """
 
 import json
@@ -10,7 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from lakehouse.contracts import registry
+from lakehouse.contracts.project import ciphertexts
 from lakehouse.privacy.chain import Outcome
+from lakehouse.privacy.columns import decrypted
 from lakehouse.privacy.erasure.copies import Tell
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.requests import Kind, Request, Whom
@@ -28,7 +31,7 @@ def gather(office: Office, whom: Whom, kind: Kind, tell: Tell = lambda _: None) 
         tell(place.name)
         for held in place.held(whom):
             if (held.rows or held.attachments) and (kind is not Kind.PORTABILITY or _is_given(held)):
-                found.append(held)
+                found.append(_in_clear(held, office))
     if kind is Kind.PORTABILITY:
         return found
     asked = [_told(one) for one in office.requests.of(office.vault.digest(whom.subject))]
@@ -53,6 +56,15 @@ def looks(office: Office, datasets: Iterable[str]) -> list[Row]:
             counted[record.at[:10], dataset, record.action, said.get("role"), purpose] += 1
     names = ("day", "dataset", "action", "role", "purpose")
     return [dict(zip(names, key)) | {"looks": many} for key, many in sorted(counted.items(), key=lambda one: tuple(map(str, one[0])))]
+
+
+def _in_clear(held: Held, office: Office) -> Held:
+    """What stands encrypted in a table is theirs to read."""
+    rows = held.rows
+    for name in ciphertexts(held.fields, registry().vocabulary):
+        clear = decrypted([row.get(name) for row in rows], name, office.vault)
+        rows = [row | {name: value} if name in row else row for row, value in zip(rows, clear)]
+    return replace(held, rows=rows)
 
 
 def _is_given(held: Held) -> bool:

@@ -21,12 +21,13 @@ from lakehouse.alerting.alert import Alert
 from lakehouse.alerting.sending import send
 from lakehouse.contracts import Contract, registry
 from lakehouse.contracts.made_from import lineage
-from lakehouse.contracts.project import arrow_schema, duckdb_columns, python_type
+from lakehouse.contracts.project import arrow_schema, duckdb_columns, python_type, restricted
 from lakehouse.door import door
 from lakehouse.envelope import pack
 from lakehouse.errors import BadInputError
 from lakehouse.places import current_table
 from lakehouse.privacy.access import columns_of
+from lakehouse.privacy.columns import decrypted
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.erasure.sealed import Sealed
 from lakehouse.privacy.naming import naming, naming_in_clean
@@ -115,7 +116,9 @@ def evidence(office: Office, request: Request, whom: Whom, value: Any) -> list[d
     name, shown = _as_stored(contract, correction.field, value)
     if contract.layer != "table" or name is None:
         return seen
-    for where, values in _shown(office, contract, name, whom, correction.row):
+    is_encrypted = name in restricted(contract, registry().vocabulary)
+    for where, stored in _shown(office, contract, name, whom, correction.row):
+        values = decrypted(stored, name, office.vault) if is_encrypted else stored
         if any(found != shown for found in values):
             return None
         seen += [{"where": where, "rows": len(values)}] if values else []
