@@ -3,7 +3,7 @@
     daily_exam_processing:  land ─▶ refine ─▶ check clean ─▶ model ─▶ calibrate ─▶ model ─▶ check curated ──┐
                               │                   │                                                         │ Asset
                          lakehouse://raw   lakehouse://clean                                                ▼ lakehouse://curated
-    feature_serving:                                                                                      serve ─▶ lakehouse://features
+    feature_serving:                                                                         replicate ◀─ serve ─▶ lakehouse://features
     user_deletion_pipeline:  erase ─▶ check deadlines
     daily_key_rotation:  rotate keys ─▶ check keys          daily_retention:  retain
 
@@ -143,6 +143,11 @@ def model_calibrated() -> LakehouseCommand:
 
 def serve() -> LakehouseCommand:
     return _verb("serve", "serve", does="Exports the features and brings them online.", outlets=[FEATURES])
+
+
+def replicate() -> LakehouseCommand:
+    """Ends well where this is the only region."""
+    return _verb("replicate", "replicate", does="Copies the features to other regions, by pseudonym.")
 
 
 def compact() -> LakehouseCommand:
