@@ -10,7 +10,8 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from functools import cache
 from operator import attrgetter
 
 import numpy as np
@@ -80,7 +81,7 @@ def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[in
     and which of the envelopes these are."""
     owners = _owners(to, envelopes)
     places_kept = list(range(len(envelopes)))
-    if None in owners:  # the vault answers for nobody who was erased, and nothing of them is kept
+    if any(owner is None for owner in owners):  # the vault answers for nobody who was erased, and nothing of them is kept
         places_kept = [at for at, owner in enumerate(owners) if owner is not None]
         envelopes, owners = [envelopes[at] for at in places_kept], [owners[at] for at in places_kept]
     schema = sealed_schema("platform.envelope")
@@ -95,15 +96,14 @@ def sealed(to: Stores, envelopes: Sequence[Envelope]) -> tuple[pa.Table, list[in
 
 def _owners(to: Stores, envelopes: Sequence[Envelope]) -> list[SubjectKey | None]:
     """Under whose key each is sealed; None where its person was erased."""
-    people: dict[str | None, SubjectKey] = to.vault.subjects({e.subject for e in envelopes} - {None})
-    owners = [people.get(e.subject) for e in envelopes]
-    days: dict[date, SubjectKey] = {}
-    for at, e in enumerate(envelopes):
-        if e.subject is None:
-            day = e.received_at.astimezone(UTC).date()
-            if day not in days:
-                days[day] = to.vault.day_key(day)
-            owners[at] = days[day]
+    subjects = [e.subject for e in envelopes]
+    people: dict[str | None, SubjectKey] = to.met.subjects(set(subjects) - {None})
+    owners = list(map(people.get, subjects))
+    if None in subjects:
+        day_key = cache(to.vault.day_key)
+        for at, e in enumerate(envelopes):
+            if e.subject is None:
+                owners[at] = day_key(e.received_at.astimezone(UTC).date())
     return owners
 
 

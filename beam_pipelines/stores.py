@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lakehouse.privacy.met import Met
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_tables, open_vault
 from lakehouse.storage.protocols import Files, TableStore, Vault
@@ -13,8 +14,10 @@ class Stores:
     files: Files
     tables: TableStore
     vault: Vault
+    met: Met
 
 
 @lru_cache(maxsize=4)
 def stores(settings: Settings) -> Stores:
-    return Stores(open_files(settings), open_tables(settings), open_vault(settings))
+    vault = open_vault(settings)
+    return Stores(open_files(settings), open_tables(settings), vault, Met(vault))

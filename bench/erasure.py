@@ -147,7 +147,7 @@ def _sealing(home: Path) -> Row:
 
 def _landed(home: Path, messages: dict[int, bytes], name: str) -> float:
     settings = Settings(home=home)
-    opened_stores.stores(settings).vault.subjects([f"student-{n}" for n in range(USERS)])  # met before, as most people were
+    opened_stores.stores(settings).met.subjects([f"student-{n}" for n in range(USERS)])  # met before, as most people were
     pulled = Pulled(CONTRACT, name, datetime.now(UTC), {f"{name}-{n}": data for n, data in messages.items()})
     began = time.process_time()
     directly([pulled], land.STEPS, settings)

@@ -37,15 +37,17 @@ def unseal(key: bytes | None, sealed: bytes, aad: bytes) -> bytes:
 
 def seal_all(keys: Sequence[bytes], plaintexts: Sequence, aads: Sequence[bytes]) -> list[bytes]:
     """Three lists of one length → the sealed bytes, in the same order."""
-    nonces = os.urandom(_NONCE_BYTES * len(keys))
+    nonces, start = os.urandom(_NONCE_BYTES * len(keys)), 0
     encrypts: dict[bytes, Callable[..., bytes]] = {}
-    sealed = []
-    for at, (key, plaintext, aad) in enumerate(zip(keys, plaintexts, aads, strict=True)):
+    sealed: list[bytes] = []
+    add = sealed.append
+    for key, plaintext, aad in zip(keys, plaintexts, aads, strict=True):
         encrypt = encrypts.get(key)
         if encrypt is None:
             encrypt = encrypts[key] = AESGCM(key).encrypt
-        nonce = nonces[at * _NONCE_BYTES : (at + 1) * _NONCE_BYTES]
-        sealed.append(b"".join((_VERSION, nonce, encrypt(nonce, plaintext, aad))))
+        nonce = nonces[start : start + _NONCE_BYTES]
+        start += _NONCE_BYTES
+        add(_VERSION + nonce + encrypt(nonce, plaintext, aad))
     return sealed
 
 

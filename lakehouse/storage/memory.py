@@ -329,6 +329,9 @@ class MemoryVault:
         self.kept.known = {s: known for s, known in self.kept.known.items() if s not in self.forgotten([s])}
         return len(new)
 
+    def forgettings(self) -> int:
+        return len(self.kept.tombstones)
+
     def forgotten(self, subjects: Collection[str]) -> set[str]:
         gone = {stone.subject_digest for stone in self.kept.tombstones}
         return {s for s in subjects if self.digest(s) in gone}

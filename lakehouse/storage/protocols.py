@@ -228,6 +228,9 @@ class Vault(Protocol):
     def bury(self, tombstones: Sequence[Tombstone]) -> int:
         """Apply tombstones to a vault that may be older than they are; how many it lacked."""
 
+    def forgettings(self) -> int:
+        """Another number whenever somebody was forgotten or buried since: what was answered before may not hold any more."""
+
     def forgotten(self, subjects: Collection[str]) -> set[str]:
         """Those of them who were forgotten."""
 
