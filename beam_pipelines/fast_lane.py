@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from lakehouse.contracts.model import MAX_TEXT, Contract, Field
 from lakehouse.contracts.types import TYPES
 from lakehouse.judge import CLOCK_TOLERANCE, EARLIEST, MAX_PAYLOAD_BYTES
+from lakehouse.storage.literals import literal
 
 _MOMENT = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 _DAY = r"\d{4}-\d\d-\d\d"
@@ -51,8 +52,8 @@ def query(contract: Contract, carried: tuple[str, ...] = ()) -> str:
             {", ".join(("row", *carried))}
         FROM (SELECT *, {_has_others(contract)} AS has_others FROM (
             SELECT * EXCLUDE (payload),
-                json_transform(text, {_quoted(_structure(contract, _READ_AS))}) AS v,
-                json_transform(text, {_quoted(_structure(contract, None))}) AS j
+                json_transform(text, {literal(_structure(contract, _READ_AS))}) AS v,
+                json_transform(text, {literal(_structure(contract, None))}) AS j
             -- what is no JSON at all stops json_transform; {{}} lacks the event time, and so is never vouched for
             FROM (SELECT *, CASE WHEN json_valid(payload) THEN payload ELSE '{{}}' END AS text FROM batch)
         ))"""
@@ -62,7 +63,7 @@ def _has_others(contract: Contract) -> str:
     """Whether there are names that are not the contract's, or one twice. As many names as values: there are none, which
     is cheap to see; otherwise there may also be nulls, and the names have to be compared."""
     values = ", ".join(_json(f) for f in contract.fields)
-    names = ", ".join(_quoted(name) for name in contract.names)
+    names = ", ".join(literal(name) for name in contract.names)
     are_all_known = f"len(list_intersect(json_keys(text), [{names}])) = len(json_keys(text))"
     return f"CASE WHEN len(json_keys(text)) = list_count([{values}]) THEN false ELSE NOT {are_all_known} END"
 
@@ -90,10 +91,10 @@ def _conditions(contract: Contract) -> Iterable[str]:
 def _lax_reading(contract: Contract) -> Iterable[str]:
     """DuckDB takes NaN, infinity, and a comma before a closing bracket, all of which JSON forbids. Known fields are
     looked at one by one, so there only the comma can hide; among unknown ones anything can, unless all is flat."""
-    yield f"NOT regexp_matches(text, {_quoted(_LAST_COMMA)})"
+    yield f"NOT regexp_matches(text, {literal(_LAST_COMMA)})"
     if any(f.type == "text_list" for f in contract.fields):
-        yield f"NOT regexp_matches(text, {_quoted(_LIST_COMMA)})"
-    is_flat = f"regexp_full_match(text, {_quoted(_FLAT)}) AND NOT regexp_matches(text, {_quoted(_LAX_NUMBER)})"
+        yield f"NOT regexp_matches(text, {literal(_LIST_COMMA)})"
+    is_flat = f"regexp_full_match(text, {literal(_FLAT)}) AND NOT regexp_matches(text, {literal(_LAX_NUMBER)})"
     yield f"CASE WHEN has_others THEN {is_flat} ELSE true END"
 
 
@@ -115,21 +116,21 @@ def _sound(field: Field) -> Iterable[str]:
         case "text":
             yield f"strlen({read}) <= {field.max_length or MAX_TEXT}"  # bytes, which are never fewer than characters
             if field.pattern:
-                yield f"regexp_matches({read}, {_quoted(field.pattern)})" if _is_portable(field.pattern) else _doubt(field)
+                yield f"regexp_matches({read}, {literal(field.pattern)})" if _is_portable(field.pattern) else _doubt(field)
         case "integer":
             yield f"{read}::VARCHAR = {sent}"  # 1.5, true and "1" can all be read as integers
         case "float":
             yield f"{sent} NOT IN ('true', 'false') AND NOT starts_with({sent}, '\"') AND isfinite({read})"
         case "decimal":
-            yield f"regexp_full_match({sent}, {_quoted(_DECIMAL)})"
+            yield f"regexp_full_match({sent}, {literal(_DECIMAL)})"
         case "boolean":
             yield f"{sent} IN ('true', 'false')"
         case "timestamp":
-            yield f"regexp_full_match({read}, {_quoted(_MOMENT)}) AND {_value(field)} >= {_FIRST_MICROSECOND}"
+            yield f"regexp_full_match({read}, {literal(_MOMENT)}) AND {_value(field)} >= {_FIRST_MICROSECOND}"
         case "date":
-            yield f"regexp_full_match({read}, {_quoted(_DAY)}) AND {_value(field)} >= DATE '0001-01-01'"
+            yield f"regexp_full_match({read}, {literal(_DAY)}) AND {_value(field)} >= DATE '0001-01-01'"
         case "text_list":
-            yield f"regexp_full_match({sent}, {_quoted(_PLAIN_LIST)})"
+            yield f"regexp_full_match({sent}, {literal(_PLAIN_LIST)})"
     if field.minimum is not None:
         yield f"{_value(field)} >= {field.minimum}"
     if field.maximum is not None:
@@ -163,12 +164,8 @@ def _json(field: Field) -> str:
 
 
 def _as_sent(text: str) -> str:
-    return _quoted(json.dumps(text, ensure_ascii=False))
+    return literal(json.dumps(text, ensure_ascii=False))
 
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -24,6 +24,7 @@ from lakehouse import places
 from lakehouse.contracts import project, registry
 from lakehouse.contracts.model import Contract
 from lakehouse.errors import BadInputError
+from lakehouse.storage.literals import literals
 from lakehouse.storage.protocols import Files
 
 OPEN, STILL_FAILING = "open", "still_failing"
@@ -179,9 +180,8 @@ def _reading(uris: list[str], own: str) -> str:
     if not uris:
         return ""
     names = [f.name for f in registry().get("platform.dead_letter").fields if f.name not in ("payload", "dead_letter_id", "failed_at")]
-    listed = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
     columns = ", ".join(f'"{name}"' for name in names)
-    return f'SELECT {columns}, {own}, filename, file_row_number AS "row" FROM read_parquet([{listed}], union_by_name = true, filename = true, file_row_number = true)'
+    return f'SELECT {columns}, {own}, filename, file_row_number AS "row" FROM read_parquet([{literals(uris)}], union_by_name = true, filename = true, file_row_number = true)'
 
 
 def _fates(database: duckdb.DuckDBPyConnection, uris: list[str]) -> pa.Table:

@@ -19,6 +19,7 @@ from lakehouse.contracts.project import clean_fields, duckdb_columns
 from lakehouse.contracts.registry import Registry
 from lakehouse.places import CLEAN_SCHEMA, MONITORING_SCHEMA, clean_table
 from lakehouse.privacy.naming import naming_in_clean
+from lakehouse.storage.literals import literals
 from lakehouse.storage.protocols import TableStore
 
 _FILES = f"{MONITORING_SCHEMA}._clean_files"
@@ -79,5 +80,4 @@ def _select(fields: tuple[Field, ...], present: Iterable[str], paths: list[str])
     columns = ", ".join(f'"{n}"' if n in present else f'cast(null as {t}) as "{n}"' for n, t in types.items())
     if not paths:
         return f"select {columns} where false"
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    return f"select {columns} from read_parquet([{listed}], hive_partitioning = true, hive_types = {{'dt': date}})"
+    return f"select {columns} from read_parquet([{literals(paths)}], hive_partitioning = true, hive_types = {{'dt': date}})"

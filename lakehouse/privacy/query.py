@@ -35,6 +35,7 @@ from lakehouse.privacy.reading import Looks
 from lakehouse.privacy.roles import Reader
 from lakehouse.privacy.views import HIDDEN, salt_of, seen
 from lakehouse.settings import Settings
+from lakehouse.storage.literals import literal, literals
 from lakehouse.storage.open import open_files, open_tables, open_vault, open_warehouse
 from lakehouse.storage.protocols import TableStore
 from lakehouse.storage.warehouse import patiently
@@ -150,8 +151,7 @@ def _make(
 def _attach(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     if not path.exists():
         raise BadInputError(f"there is no warehouse in {path.parent.parent.absolute()}", hint="run `lakehouse model` or `make demo` first")
-    quoted = str(path).replace("'", "''")
-    patiently(lambda: db.execute(f"attach '{quoted}' as {_WAREHOUSE} (read_only)"), path)
+    patiently(lambda: db.execute(f"attach {literal(str(path))} as {_WAREHOUSE} (read_only)"), path)
 
 
 def _let_go(db: duckdb.DuckDBPyConnection) -> None:
@@ -173,8 +173,7 @@ def _clean(contract: Contract, contracts: Registry, tables: TableStore) -> str:
     empty = f"select {', '.join(f'null::{kind} as {name}' for name, kind in kinds.items())} where false"
     if not files:
         return f"({empty})"
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    return f"({empty} union all by name from read_parquet([{listed}], hive_partitioning = true, union_by_name = true))"
+    return f"({empty} union all by name from read_parquet([{literals(files)}], hive_partitioning = true, union_by_name = true))"
 
 
 def _tables(db: duckdb.DuckDBPyConnection, sql: str, contracts: Registry) -> list[Contract]:

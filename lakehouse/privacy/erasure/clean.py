@@ -15,6 +15,7 @@ from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.naming import tables_naming_people
 from lakehouse.privacy.requests import Whom
 from lakehouse.privacy.rights.held import Held, Row, theirs
+from lakehouse.storage.literals import literals
 from lakehouse.storage.open import open_files, open_tables, open_vault
 
 
@@ -80,8 +81,7 @@ def _count(files: Sequence[str], columns: Sequence[str], pids: Sequence[str]) ->
     with duckdb.connect() as database:
         database.execute("create table people as select unnest(?::varchar[]) as pid", [list(pids)])
         listed = {name for file in files for name in pq.read_schema(file).names}
-        listing = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        rows = f"read_parquet([{listing}], union_by_name = true, hive_partitioning = false)"
+        rows = f"read_parquet([{literals(files)}], union_by_name = true, hive_partitioning = false)"
         return counted(database, rows, [name for name in columns if name in listed], "people")
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from lakehouse.errors import BadInputError
 from lakehouse.log import safe
 from lakehouse.privacy.vault import SqlVault
+from lakehouse.storage.literals import literal
 from lakehouse.storage.sql import Utc, create_tables
 
 
@@ -112,4 +113,4 @@ class Holds:
 
 
 def _listed(values: Collection) -> str:
-    return ", ".join(str(v) if isinstance(v, int) else "'" + v.replace("'", "''") + "'" for v in sorted(values))
+    return ", ".join(str(v) if isinstance(v, int) else literal(v) for v in sorted(values))
