@@ -31,7 +31,7 @@ def _alert(request: Request, found: list[dict]) -> Alert:
     facts |= {f"recipient {number}": f"{one['recipient']}: {', '.join(one['datasets'])}" for number, one in enumerate(found, 1)}
     return Alert(
         severity="warning",
-        summary=f"{len(found)} recipients are to be told of a person's {request.kind}",
+        summary=f"recipients of a person's data are to be told of the {request.kind}: {len(found)}",
         key=f"privacy-recipients-{request.request_id}",
         facts=facts,
         next_move=f"`lakehouse privacy disclosures --request {request.request_id}` says when and for what they were given it; {RUNBOOK}",
