@@ -54,6 +54,7 @@ def disclose(
 def retract(
     disclosure_id: Annotated[str, typer.Argument(help="As `lakehouse privacy disclosures` prints it.")],
     reason: Annotated[str, typer.Option(help="What was wrong with the entry, naming nobody.")],
+    unsay: Annotated[bool, typer.Option("--unsay", help="Take recipient and purpose out of it: they name a person.")] = False,
 ) -> None:
     """Say that an entry was wrong: it is shown to nobody whom it was about, and stays in the register, as retracted, until its term.
 
@@ -64,7 +65,7 @@ def retract(
     from lakehouse.privacy.disclosures.entering import retract as retracting
 
     with opened_office() as office:
-        retracting(office, disclosure_id, reason)
+        retracting(office, disclosure_id, reason, unsay)
     typer.echo(f"{disclosure_id} is retracted")
 
 

@@ -1,7 +1,7 @@
 """What somebody enters or retracts, checked before it stands; each in the audit log, without whom it is about.
 
 Words name organisations and purposes. They outlive the people whose data was given, and an erasure's scan reads them, too: so what looks as
-if it named a person is refused.
+if it named a person is refused. What passes all the same can be taken out of the register; out of the audit log it could not, so that has none.
 """
 
 import re
@@ -63,19 +63,19 @@ def enter(office: Office, given: Given) -> Disclosure:
         entered_by=office.actor,
         entered_at=now,
     )
-    said = {name: getattr(entry, name) for name in ("disclosure_id", "recipient", "legal_basis", "datasets", "scope", "scope_value")}
+    said = {name: getattr(entry, name) for name in ("disclosure_id", "legal_basis", "datasets", "scope", "scope_value")}
     office.record("disclosure.entered", purpose="disclosure", people=entry.people, **said)
     office.disclosures.add(entry, digests)
     return entry
 
 
-def retract(office: Office, disclosure_id: str, because: str) -> None:
-    """Say that an entry was wrong. Raises BadInputError."""
+def retract(office: Office, disclosure_id: str, because: str, is_unsaid: bool = False) -> None:
+    """Say that an entry was wrong; `is_unsaid`: and take its words out, which name somebody. Raises BadInputError."""
     reason = _words("reason", because, ())
     if findings(prepared(reason)):
         raise BadInputError("the reason names somebody", hint="give the number of the case, and no name")
-    office.record("disclosure.retracted", purpose="disclosure", disclosure_id=disclosure_id, reason=reason)
-    office.disclosures.retract(disclosure_id, datetime.now(UTC), office.actor, reason)
+    office.record("disclosure.retracted", purpose="disclosure", disclosure_id=disclosure_id, is_unsaid=is_unsaid)
+    office.disclosures.retract(disclosure_id, datetime.now(UTC), office.actor, reason, is_unsaid)
 
 
 def bases() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from lakehouse.errors import BadInputError
 from lakehouse.storage.sql import Utc, create_tables, empty_the_log
 
 KEY_OF = "disclosures"
+UNSAID = "[taken out]"
 _AT_ONCE = 5_000  # values in one statement
 
 _metadata = sa.MetaData()
@@ -93,13 +94,16 @@ class Disclosures:
             db.execute(sa.insert(_disclosure), asdict(entry) | {"datasets": json.dumps(entry.datasets)})
             db.execute(sa.insert(_person), people)
 
-    def retract(self, disclosure_id: str, at: datetime, by: str, because: str) -> None:
-        """Raises BadInputError where there is no such entry, or it is retracted already."""
+    def retract(self, disclosure_id: str, at: datetime, by: str, because: str, is_unsaid: bool = False) -> None:
+        """Raises BadInputError where there is no such entry, or it is retracted already. `is_unsaid`: no byte of its words stays."""
         mine = sa.and_(_disclosure.c.disclosure_id == disclosure_id, _disclosure.c.retracted_at.is_(None))
+        words = {"recipient": UNSAID, "purpose": UNSAID} if is_unsaid else {}
         with self._engine.begin() as db:
-            change = sa.update(_disclosure).where(mine).values(retracted_at=at, retracted_by=by, retracted_because=because)
+            change = sa.update(_disclosure).where(mine).values(retracted_at=at, retracted_by=by, retracted_because=because, **words)
             if not db.execute(change).rowcount:
                 raise BadInputError(f"no entry {disclosure_id!r} stands", hint="`lakehouse privacy disclosures` names those that do")
+        if is_unsaid:
+            empty_the_log(self._engine)
 
     def all(self) -> list[Disclosure]:
         """The oldest first."""
