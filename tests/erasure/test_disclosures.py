@@ -79,7 +79,7 @@ def test_it_is_entered_by_command_and_names_nobody(town, home, monkeypatch: pyte
         ({"datasets": ("source.items",)}, "about nobody"),
         ({"disclosed_at": datetime.now(UTC) + timedelta(days=1)}, "not come"),
         ({"accounts": ()}, "none was given"),
-        ({"accounts": (ANN, STRANGER)}, "lines 2"),
+        ({"accounts": (ANN, STRANGER)}, "number 2"),
         ({"scope": Scope.ZONE, "scope_value": "nowhere"}, "no zone"),
         ({"scope": Scope.ORG, "scope_value": "8"}, "know nobody of org 8"),
     ],

@@ -125,7 +125,7 @@ def _known(office: Office, accounts: Sequence[str]) -> set[bytes]:
     there = office.vault.find(accounts).keys() | office.vault.forgotten(accounts)
     strangers = [str(number) for number, account in enumerate(accounts, 1) if account not in there]
     if strangers or not accounts:
-        where = f"not those of lines {', '.join(strangers[:10])}" if strangers else "none was given"
+        where = f"these are not: number {', '.join(strangers[:10])}" if strangers else "none was given"
         raise BadInputError(
             f"accounts that are known here are wanted: {where}",
             hint="a line each on stdin, as the source database has them; or --zone, --org",
