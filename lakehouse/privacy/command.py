@@ -9,11 +9,12 @@ import typer
 
 from lakehouse.privacy import rights_command
 from lakehouse.privacy.asking import AsJson, AsRole, ByChannel, ByLaw, Channel, Law, Received, Role, ask, named, opened_office, progress
+from lakehouse.privacy.disclosures import command as disclosures_command
 
 app = typer.Typer(
     help="Requests of people about their data: to see it, to have it put right, left alone, forgotten, with proof.", no_args_is_help=True
 )
-app.registered_commands += rights_command.app.registered_commands
+app.registered_commands += rights_command.app.registered_commands + disclosures_command.app.registered_commands
 
 
 @app.command()
@@ -57,6 +58,8 @@ def erase(
     typer.echo(
         f"{request.request_id}: the key is destroyed after {told['key_destroyed_ms']} ms, every reader closed after {told['closed_ms']} ms"
     )
+    for one in told["recipients"]:
+        typer.echo(f"to be told, by you: {one['recipient']} ({', '.join(one['datasets'])})")
     typer.echo(f"due {closed.due_at:%Y-%m-%d}; next: `lakehouse privacy purge`, `lakehouse privacy prove`")
 
 

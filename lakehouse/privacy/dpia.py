@@ -3,6 +3,7 @@
     contract ─┬▶ whose data, and what becomes of each field ┐
     lineage ──┼▶ made from, made into, shown on             ├▶ facts ─▶ page, and a digest of the facts
     policy ───┼▶ who sees which columns                     │              ▲
+    terms ────┼▶ how many days what is kept, and since when │              │
     rules ────┴▶ what could go wrong, and what is done      ┘   reviews/<dataset>.md: what people have judged, of which digest
 
 A review is text that somebody has written and stands by. It names the digest of what it judged; where the facts are others since, the
@@ -22,11 +23,15 @@ from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.registry import Registry
 from lakehouse.privacy.access import Level, Sight, access, columns_of, zone_of_lake
 from lakehouse.privacy.naming import pseudonyms
+from lakehouse.privacy.retention.rules import Rule, rules
 from lakehouse.privacy.roles import GRANTS, READS
+from lakehouse.settings import Settings
 
 FOLDER, REVIEWS = "docs/dpia", "docs/dpia/reviews"
 _REVIEW = re.compile(r"\A- reviewed on: (\d{4}-\d\d-\d\d)\n- reviewed by: ([^\n]+)\n- of: ([0-9a-f]{12})\n")
 _NOTHING = "—"
+_ROWS = ("clean", "warehouse")
+"""Kinds of rules under which rows go, beside what is sealed."""
 
 
 class Standing(StrEnum):
@@ -61,7 +66,7 @@ def facts(contract: Contract, contracts: Registry, made_from: Lineage) -> list[s
         *_whose(contract, contracts, columns),
         *_flow(contract, made_from),
         *_seen(contract, contracts),
-        *_kept(contract),
+        *_kept(contract, contracts),
         *_risks(contract, columns),
     ]
 
@@ -196,19 +201,43 @@ def _seen(contract: Contract, contracts: Registry) -> list[str]:
     return [*lines, "", f"Rows are seen by whoever may see their {what.holding.value}. {public}"]
 
 
-def _kept(contract: Contract) -> list[str]:
-    raw = f"Raw, sealed under each person's key: {contract.raw_retention_days} days. " if contract.is_ingested else ""
-    media = (
-        f"Media ({', '.join(k.name for k in contract.media_kinds)}), sealed: {contract.raw_retention_days} days. "
-        if contract.media_kinds
-        else ""
-    )
-    return [
-        "",
-        "## How long",
-        "",
-        f"{raw}{media}Tables: until the person asks to be forgotten, or their term ends. [Forgetting](../privacy.md).",
-    ]
+def _kept(contract: Contract, contracts: Registry) -> list[str]:
+    """The terms that `lakehouse retain` carries out; of what has none of its own, why."""
+    terms = [rule for rule in rules(contracts) if rule.contract == contract.id]
+    lines = ["", "## How long", ""]
+    if terms:
+        lines += ["| what | days | counted from | why |", "| --- | --- | --- | --- |"]
+        lines += [f"| {_stored(rule, contract)} | {rule.days:,} | {_since(rule)} | {rule.why} |" for rule in terms]
+        lines.append("")
+    if not any(rule.kind in _ROWS for rule in terms):
+        lines += [_without_term(contract, contracts), ""]
+    said = ["A legal hold goes before a [term](../how_to/retain_and_hold.md)."] if terms else []
+    if is_about_people(contract, contracts):
+        sealed = ", and what is sealed can be opened by nobody from then on" if contract.is_ingested else ""
+        said.insert(0, f"Where the person asks to be [forgotten](../privacy.md), their rows go sooner{sealed}.")
+    return [*lines, " ".join(said)] if said else lines[:-1]
+
+
+def _stored(rule: Rule, contract: Contract) -> str:
+    if rule.kind == "media":
+        return f"media ({', '.join(k.name for k in contract.media_kinds)}), sealed"
+    return {
+        "raw": "raw, sealed under each person's key" if contract.subject else "raw, sealed",
+        "dead_letters": "dead letters, sealed",
+    }.get(rule.kind, f"rows of `{rule.place}`")
+
+
+def _since(rule: Rule) -> str:
+    return f"`{rule.since}`" if rule.kind == "warehouse" else rule.since
+
+
+def _without_term(contract: Contract, contracts: Registry) -> str:
+    if contract.layer == "live":
+        minutes = Settings.model_fields["live_window_minutes"].default
+        return f"Figures: {minutes} minutes, unless LAKEHOUSE_LIVE_WINDOW_MINUTES says otherwise."
+    if contract.layer == "curated":
+        return "Rows have no term of their own: they are worked out anew from what is left of what the dataset is made from."
+    return "Rows have no term: they are about nobody."
 
 
 def _risks(contract: Contract, columns: tuple[Field, ...]) -> list[str]:

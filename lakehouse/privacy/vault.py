@@ -103,6 +103,12 @@ class SqlVault:
                 found += [row for row in self._find(db, chunk).values() if row[2] is not None]
         return [SubjectKey(row[0], key, row[1]) for row, key in zip(found, self.keyring.unwrap(found))]
 
+    def digests_of(self, pids: Collection[str]) -> set[bytes]:
+        """By which requests and receipts name the people of these pseudonyms; who was forgotten is absent."""
+        query = sa.select(_subject.c.digest)
+        with self.engine.connect() as db:
+            return {d for chunk in _chunks(set(pids)) for d in db.scalars(query.where(_subject.c.pid.in_(chunk)))}
+
     def day_key(self, day: date) -> SubjectKey:
         name = f"day:{day.isoformat()}"
         return SubjectKey(name, self.keyring.named(name), name)

@@ -52,7 +52,9 @@ def test_to_take_along_is_what_was_given(town, office) -> None:
 def test_of_somebody_unknown_nothing_is_held(town, office) -> None:
     request = asked(office, "stranger.account.9")
     files = opened(office, answer(office, request), request)
-    assert set(files) == {"data/requests.json", "data/looks.json"} and office.vault.find(["stranger.account.9"]) == {}
+    assert (
+        set(files) == {"data/requests.json", "data/disclosures.json", "data/looks.json"} and office.vault.find(["stranger.account.9"]) == {}
+    )
 
 
 def test_another_key_opens_nothing(town, office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 from lakehouse.contracts import Registry, dbt, registry
 from lakehouse.contracts.made_from import Lineage, lineage
 from lakehouse.privacy import dpia
+from lakehouse.privacy.retention.rules import rules
 
 VOICE = "kzone.voice.events"
 
@@ -44,6 +45,44 @@ def test_what_is_sent_and_what_becomes_of_it_is_told_field_by_field(made_from: L
             [told] = [line for line in page.splitlines() if line.startswith(f"| `{field.name}` |")]
             assert field.classification in told
             assert ("as it is" in told) == (field.treatment == "keep") and (f"`{field.becomes}`" in told) == bool(field.becomes)
+
+
+def kept(page: str) -> str:
+    """What a page says under 'How long'."""
+    return page.split("## How long\n")[1].split("\n## ")[0]
+
+
+def test_every_term_that_retention_carries_out_is_told_and_no_other(made_from: Lineage, root: Path) -> None:
+    by: dict[str | None, list] = {}
+    for rule in rules(registry()):
+        by.setdefault(rule.contract, []).append(rule)
+    for contract in dpia.assessed(registry()):
+        text, terms = kept(dpia.page(contract, registry(), made_from, root)), by.get(contract.id, [])
+        rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
+        assert [(int(days.replace(",", "")), since.strip("`"), why) for _, days, since, why in rows] == [
+            (rule.days, rule.since, rule.why) for rule in terms
+        ], contract.id
+        assert all(rule.place in what for (what, *_), rule in zip(rows, terms) if rule.kind in ("clean", "warehouse"))
+        has_row_term = any(rule.kind in ("clean", "warehouse") for rule in terms)
+        assert has_row_term != ("no term" in text or "60 minutes" in text), contract.id
+        assert ("forgotten" in text) == dpia.is_about_people(contract, registry()) and ("legal hold" in text) == bool(terms)
+
+
+@pytest.mark.parametrize(
+    ("contract_id", "lines"),
+    [
+        (VOICE, ("| media (speech), sealed | 7 | the day it was received on | faces, voices, motion |", "1,095 | the day it happened on")),
+        ("auth.login.events", ("| rows of `auth/clean/login_events` | 365 | the day it happened on | rows name people |",)),
+        ("source.users", ("the newest of a key stays",)),
+        ("source.items", ("| raw, sealed | 30 |", "they are about nobody")),
+        ("curated.fact_attempts", ("| rows of `curated.fact_attempts` | 1,095 | `occurred_on` |",)),
+        ("curated.dim_user", ("worked out anew from what is left",)),
+        ("live.person_attempts", ("60 minutes",)),
+    ],
+)
+def test_terms_are_in_words(made_from: Lineage, root: Path, contract_id: str, lines: tuple[str, ...]) -> None:
+    text = kept(dpia.page(registry().get(contract_id), registry(), made_from, root))
+    assert all(line in text for line in lines), text
 
 
 def test_recordings_words_and_profiles_require_one(made_from: Lineage) -> None:

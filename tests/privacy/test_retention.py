@@ -18,6 +18,7 @@ from lakehouse.contracts.model import Contract
 from lakehouse.contracts.project import arrow_schema, clean_fields, duckdb_columns
 from lakehouse.media.record import MediaRecord, encode
 from lakehouse.model.build import opened
+from lakehouse.privacy.disclosures.register import KEY_OF, Disclosure, Disclosures
 from lakehouse.privacy.erasure.receipt import check_signature, public_keys
 from lakehouse.privacy.retention import run as running
 from lakehouse.privacy.retention.holds import Hold, Holds, Of
@@ -123,6 +124,19 @@ def _put_file(keeper: Keeper, rule: Rule, day: date, zone: str) -> None:
     os.utime(path, (noon(day).timestamp(),) * 2)
 
 
+def register(vault: SqlVault) -> Disclosures:
+    return Disclosures(vault.engine, vault.key_for(KEY_OF))
+
+
+def disclosed(vault: SqlVault, name: str, day: date, *accounts: str, scope: str = "named", value: str | None = None) -> None:
+    entry = Disclosure(name, noon(day), "a board", "grants", "consent", ("exam.events",), scope, value, 1, "tests", noon(day))
+    register(vault).add(entry, [vault.digest(account) for account in accounts])
+
+
+def _put_disclosure(keeper: Keeper, rule: Rule, day: date, zone: str) -> None:
+    disclosed(keeper.vault, f"{day}-{zone}", day, "kim.account", scope="zone", value=zone)
+
+
 def _put_parquet(keeper: Keeper, path: str, columns: dict) -> None:
     import pyarrow.parquet as pq
 
@@ -160,6 +174,7 @@ _PUT = {
     "files": _put_file,
     "runs": lambda keeper, rule, day, zone: keeper.files.put(places.pipeline_run(day, zone), b"{}"),
     "day_keys": lambda keeper, rule, day, zone: keeper.vault.day_key(day),
+    "disclosures": _put_disclosure,
 }
 _LOOK = {
     "raw": _listed("{}/raw/{}/dt=", "{}/raw/{}/_commits/"),
@@ -171,6 +186,7 @@ _LOOK = {
     "files": lambda keeper, rule: {p.name for p in (settings().home / rule.place).iterdir()},
     "runs": lambda keeper, rule: set(keeper.files.list(rule.place)),
     "day_keys": lambda keeper, rule: set(keeper.vault.named("day:")),
+    "disclosures": lambda keeper, rule: {one.disclosure_id for one in register(keeper.vault).all()},
 }
 _TRIED = [rule for rule in RULES if rule.kind != "audit"]
 
@@ -210,6 +226,7 @@ OF_ZONES = (
     ("media", "kzone.voice.events"),
     ("clean", "exam.events"),
     ("warehouse", "curated.fact_attempts"),
+    ("disclosures", None),
 )
 
 
@@ -231,6 +248,8 @@ def test_the_terms_are_those_that_were_promised() -> None:
     assert by["clean", "exam.events"] == by["clean", "source.users"] == by["warehouse", "curated.fact_attempts"] == 1095
     assert by["clean", "auth.login.events"] == by["warehouse", "curated.fact_logins"] == by["audit", "audit log"] == 365
     assert by["warehouse", "monitoring.data_quality_checks"] == by["files", "lineage"] == 365 and by["day_keys", "vault"] == 30
+    assert AS_OF - timedelta(days=by["disclosures", "disclosures"]) <= AS_OF.replace(year=AS_OF.year - 5), "never less than five years"
+    assert by["disclosures", "disclosures"] == 1827
     ingested = {c.id for c in registry().ingested}
     assert (
         {rule.contract for rule in RULES if rule.kind == "raw"}
@@ -281,6 +300,35 @@ def test_a_day_key_is_kept_while_a_file_needs_it(vault) -> None:
     assert (carry_out(keys).removed, carry_out(keys).held) == (0, 1)
     carry_out(raw)
     assert carry_out(keys).removed == 1 and vault.named("day:") == []
+
+
+def test_a_hold_keeps_what_tells_to_whom_the_data_of_those_it_covers_went(vault) -> None:
+    """Of a person; of a tenant or zone, everybody whom rows are about there; of a contract, everybody."""
+    (rule,) = [rule for rule in RULES if rule.kind == "disclosures"]
+    clean_rule, keeper = rule_of(registry(), "clean", "exam.events"), Keeper(settings(), AS_OF, False)
+    outside = AS_OF - timedelta(days=rule.days + 1)
+    kim = vault.subjects(["kim.account", "lee.account", "park.account"])["kim.account"]
+    for name in ("kim", "lee", "park"):
+        disclosed(vault, name, outside, f"{name}.account")
+    disclosed(vault, "tenant", outside, "park.account", scope="org", value="9")
+    row = _row(registry().get("exam.events"), columns := clean_fields(registry().get("exam.events"), registry().vocabulary), AS_OF, "kzone")
+    rows = pa.Table.from_pylist([row | {"user_pid": kim.pid, "org_id": 7}], arrow_schema(columns))
+    keeper.tables.append(places.clean_table(*_at(clean_rule)), rows, "kim", {})
+
+    def kept(of: Of, value: str) -> int:
+        held, done = hold(vault, of, value), carry_out(rule, is_dry=True)
+        Holds(vault).release(held, "tests")
+        assert done.removed + done.held == 4 and done.oldest == (outside if done.held else None)
+        return done.held
+
+    assert (kept(Of.CONTRACT, "exam.events"), kept(Of.CONTRACT, "source.users")) == (4, 0)
+    assert kept(Of.ORG, "9") == kept(Of.ORG, "7") == kept(Of.ZONE, "kzone") == 1 and kept(Of.ORG, "8") == 0
+    assert kept(Of.PERSON, vault.digest("park.account").hex()) == 2
+    Holds(vault).add(Hold("the last", Of.ORG.value, "7", "case-1", "tests", datetime.now(UTC)))
+    told = json.loads(succeeds("retain", "--as-of", str(AS_OF), "--json"))
+    (said,) = [one for one in told["rules"] if one["rule"]["kind"] == "disclosures"]
+    assert (said["removed"], said["held"]) == (3, 1) and {one.disclosure_id for one in register(vault).all()} == {"kim"}
+    assert register(vault).naming([vault.digest("park.account")]) == set(), "with the marks of its people"
 
 
 # --------------------------------------------------------------------------------------------------------------- by command

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from lakehouse.privacy.disclosures.recipients import to_tell
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.hidden import erased_people, hide, restrict, restricted_people
 from lakehouse.privacy.requests import Kind, Request, Whom
@@ -48,7 +49,7 @@ def _close(office: Office, request: Request) -> Request:
     closed_ms = _ms_since(began)
     told = {"key_destroyed_ms": destroyed_ms, "closed_ms": closed_ms}
     office.record(CLOSED, request_id=request.request_id, **written(stone), **told)
-    return office.requests.reach(request.request_id, "closed", stone.forgotten_at, **told)
+    return office.requests.reach(request.request_id, "closed", stone.forgotten_at, recipients=to_tell(office, request), **told)
 
 
 def _noted(office: Office, request: Request) -> Whom:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from lakehouse.privacy.audit import Audit
 from lakehouse.privacy.chain import ActorKind, Record
+from lakehouse.privacy.disclosures.register import KEY_OF, Disclosures
 from lakehouse.privacy.erasure.copies import Copies, places
 from lakehouse.privacy.erasure.receipt import Signer
 from lakehouse.privacy.requests import Requests
@@ -28,6 +29,10 @@ class Office:
     @cached_property
     def requests(self) -> Requests:
         return Requests(self.vault.engine, self.vault.key_for("requests"))
+
+    @cached_property
+    def disclosures(self) -> Disclosures:
+        return Disclosures(self.vault.engine, self.vault.key_for(KEY_OF))
 
     @cached_property
     def signer(self) -> Signer:

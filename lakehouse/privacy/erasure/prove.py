@@ -90,6 +90,7 @@ def _receipt(office: Office, request: Request, whom: Whom, after: dict[str, int]
         "sealed": {"records_nobody_can_read": sealed_records, "expire_by": last_day.isoformat()},
         "lapses": lapses(office.settings, request.purged_at),
         "aggregates": aggregates(registry()),
+        "recipients_to_tell": told.get("recipients", []),
         "audit": {"sequence": sequence, "hash": head},
     }
     signed = office.signer.sign(facts)

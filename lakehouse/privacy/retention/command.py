@@ -36,7 +36,7 @@ def retain(
     """Remove whatever is kept for longer than its term: raw, media, dead letters, rows that name people, logs, keys of days.
 
     The terms follow from contracts and classification: raw 7 or 30 days, rows that name people 3 years, logs and the audit log a
-    year. What a hold covers stays and is told, and so is what refine has not read. Afterwards everything is looked at again, and
+    year, entries of disclosures to third parties 5 years. What a hold covers stays and is told, and so is what refine has not read. Afterwards everything is looked at again, and
     a signed report is kept in platform/privacy/retention. Killed anywhere, run it again; a second run changes nothing. Exit code
     23: something is beyond its term still.
 

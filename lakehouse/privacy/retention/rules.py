@@ -3,6 +3,7 @@
     contract.raw_retention_days ─▶ raw, dead letters, media objects, keys of days
     a row that names a person, or is restricted ─▶ 3 years; contract.retention_days where it says so
     monitoring ─▶ 1 year, like every log
+    entries of disclosures to third parties ─▶ 5 years
 
 A day is whole when it goes: what is counted from a day goes when that day lies more than the term's days back.
 """
@@ -19,6 +20,8 @@ from lakehouse.privacy.naming import naming, naming_in_clean
 
 PERSONAL_DAYS = 3 * 365
 LOG_DAYS = 365
+DISCLOSURE_DAYS = 5 * 365 + 2
+"""At least five years: no five have more than two leap days. The other terms are at most what they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Rule:
 
 def rules(contracts: Registry) -> list[Rule]:
     """All of them, in the order in which they are carried out: what is made from others after them, keys last."""
-    return [*_sealed(contracts), *_rows(contracts), *_logs(contracts), _keys(contracts)]
+    return [*_sealed(contracts), *_rows(contracts), *_logs(contracts), _disclosures(), _keys(contracts)]
 
 
 def rule_of(contracts: Registry, kind: str, contract: str) -> Rule:
@@ -75,6 +78,10 @@ def _logs(contracts: Registry) -> Iterator[Rule]:
         yield Rule("files", folder, LOG_DAYS, "the last time it was written to", "a log")
     yield Rule("files", "backfill", max(c.raw_retention_days for c in contracts.ingested), "the last time it was written to", "as raw")
     yield Rule("audit", "audit log", LOG_DAYS, "the moment of the record", "who looked at what")
+
+
+def _disclosures() -> Rule:
+    return Rule("disclosures", "disclosures", DISCLOSURE_DAYS, "the day of the disclosure", "to answer for who was given people's data")
 
 
 def _keys(contracts: Registry) -> Rule:

@@ -12,7 +12,7 @@ from lakehouse.errors import BadInputError, NotForgottenError
 from lakehouse.places import retention_report
 from lakehouse.privacy.chain import ActorKind
 from lakehouse.privacy.erasure.receipt import Signer, hash_of
-from lakehouse.privacy.retention import records, sealed, tables
+from lakehouse.privacy.retention import disclosed, records, sealed, tables
 from lakehouse.privacy.retention.holds import Holds
 from lakehouse.privacy.retention.office import Keeper
 from lakehouse.privacy.retention.outcome import Outcome
@@ -33,6 +33,7 @@ _HOW: dict[str, Callable[[Keeper, Rule], Outcome]] = {
     "runs": records.runs,
     "files": records.files,
     "audit": records.audit,
+    "disclosures": disclosed.disclosures,
 }
 
 

@@ -1,7 +1,7 @@
-"""Everything that the platform has of a person: what every place holds, what they asked of us, who looked.
+"""Everything that the platform has of a person: what every place holds, what they asked of us, to whom it was given, who looked.
 
 places (lakehouse.copies) ─▶ held() ─▶ restricted columns in clear ─┐
-register of requests                                                ├─▶ [Held, …]
+registers of requests and of disclosures                            ├─▶ [Held, …]
 audit log: looks at those datasets                                 ─┘
 """
 
@@ -14,13 +14,14 @@ from lakehouse.contracts import registry
 from lakehouse.contracts.project import ciphertexts
 from lakehouse.privacy.chain import Outcome
 from lakehouse.privacy.columns import decrypted
+from lakehouse.privacy.disclosures.register import Disclosure
 from lakehouse.privacy.erasure.copies import Tell
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.requests import Kind, Request, Whom
 from lakehouse.privacy.rights.held import Held, Row
 from lakehouse.privacy.roles import Purpose
 
-REQUESTS, LOOKS = "requests", "looks"
+REQUESTS, DISCLOSED, LOOKS = "requests", "disclosures", "looks"
 _MOMENTS = ("received", "due", "verified", "refused", "closed", "purged", "proved", "answered")
 
 
@@ -34,8 +35,11 @@ def gather(office: Office, whom: Whom, kind: Kind, tell: Tell = lambda _: None) 
                 found.append(_in_clear(held, office))
     if kind is Kind.PORTABILITY:
         return found
-    asked = [_told(one) for one in office.requests.of(office.vault.digest(whom.subject))]
-    return [*found, Held(REQUESTS, REQUESTS, asked), Held(LOOKS, LOOKS, looks(office, _names(found)))]
+    digest = office.vault.digest(whom.subject)
+    asked = [_told(one) for one in office.requests.of(digest)]
+    given = [_given(one) for one in office.disclosures.of(digest) if one.retracted_at is None]
+    seen = looks(office, _names(found))
+    return [*found, Held(REQUESTS, REQUESTS, asked), Held(DISCLOSED, DISCLOSED, given), Held(LOOKS, LOOKS, seen)]
 
 
 def known(office: Office, whom: Whom) -> Whom:
@@ -75,6 +79,12 @@ def _names(found: Iterable[Held]) -> set[str]:
     """As the audit log names datasets: contracts, and the views of the live path."""
     held = list(found)
     return {one.contract.id for one in held if one.contract} | {str(row["view"]) for one in held for row in one.rows if "view" in row}
+
+
+def _given(one: Disclosure) -> Row:
+    """To whom and what for; who of us entered it is that person's own affair."""
+    said = {name: getattr(one, name) for name in ("disclosed_at", "recipient", "purpose", "legal_basis", "scope", "scope_value")}
+    return said | {"datasets": list(one.datasets)}
 
 
 def _told(one: Request) -> Row:

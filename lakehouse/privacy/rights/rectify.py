@@ -28,6 +28,7 @@ from lakehouse.errors import BadInputError
 from lakehouse.places import current_table
 from lakehouse.privacy.access import columns_of
 from lakehouse.privacy.columns import decrypted
+from lakehouse.privacy.disclosures.recipients import to_tell
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.erasure.sealed import Sealed
 from lakehouse.privacy.naming import naming, naming_in_clean
@@ -100,7 +101,8 @@ def go_on(office: Office, request: Request) -> Request:
     if seen is None:
         return request
     office.record("rectification.seen", dataset=whom.correction.dataset, purpose="rectification", request_id=request.request_id, seen=seen)
-    done = office.requests.reach(request.request_id, "answered", datetime.now(UTC), **{_SEEN: seen})
+    told = {_SEEN: seen, "recipients": to_tell(office, request)}
+    done = office.requests.reach(request.request_id, "answered", datetime.now(UTC), **told)
     office.requests.let_go([request.request_id])
     return done
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from lakehouse.contracts import registry
 from lakehouse.errors import BadInputError
 from lakehouse.privacy import hidden
+from lakehouse.privacy.disclosures.recipients import to_tell
 from lakehouse.privacy.erasure.copies import Tell
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.hidden import Restriction, restricted_people
@@ -77,7 +78,8 @@ def _close(office: Office, request: Request) -> Request:
     hidden.restrict(office.files, people)
     for place in office.places:
         (place.restrict if request.kind == Kind.RESTRICTION else place.release)([noted])
-    return office.requests.reach(request.request_id, "closed", now)
+    told = {"recipients": to_tell(office, request)} if request.kind == Kind.RESTRICTION else {}
+    return office.requests.reach(request.request_id, "closed", now, **told)
 
 
 def _pid(office: Office, whom: Whom, is_made: bool) -> str:

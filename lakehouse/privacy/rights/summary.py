@@ -1,4 +1,5 @@
-"""The readable part of an archive: what is held of a person, why, how long, who may see it and who did, and which rights they have.
+"""The readable part of an archive: what is held of a person, why, how long, who may see it and who did, to whom it
+was given, and which rights they have.
 
 contracts (purpose, owner, days in raw), roles.py (who may read what for which purpose), the audit log ─▶ Markdown, Korean and English
 
@@ -60,6 +61,13 @@ _WORDS = {
         "ko": "대시보드용 데이터베이스에도 집계 및 사실 테이블의 사본이 있으며, 같은 정책이 적용됩니다.",
         "en": "A database for dashboards has copies of facts and marts, under the same policy.",
     },
+    "given": {"ko": "누구에게 제공되었는가", "en": "To whom it was given"},
+    "given_none": {"ko": "제3자에게 제공한 기록이 없습니다.", "en": "To no third party, as far as we have recorded."},
+    "given_columns": {
+        "ko": "| 날짜 | 제공받은 자 | 목적 | 법적 근거 | 데이터셋 |",
+        "en": "| day | recipient | purpose | legal basis | datasets |",
+    },
+    "given_kept": {"ko": "이 기록은 5년 동안 보관됩니다.", "en": "These records are kept for five years."},
     "did": {"ko": "누가 보았는가", "en": "Who has looked"},
     "did_why": {
         "ko": "`data/looks.csv`: 본인이 포함된 데이터셋에 대한 열람 {n}건(날짜, 데이터셋, 역할, 목적). 감사 기록은 1년 동안 보관되며, 한 번의 열람은 여러 사람의 행에 대한 것일 수 있습니다.",
@@ -90,6 +98,16 @@ _RIGHTS = {
         "to complain to the Personal Information Protection Commission, or to the authority where you live",
     ),
 }
+BASES = {
+    "consent": {"ko": "동의", "en": "your consent"},
+    "contract": {"ko": "계약 이행", "en": "a contract with you"},
+    "legal_obligation": {"ko": "법적 의무", "en": "a legal obligation"},
+    "vital_interests": {"ko": "생명·신체의 이익", "en": "somebody's vital interests"},
+    "public_task": {"ko": "공적 업무", "en": "a task in the public interest"},
+    "legitimate_interests": {"ko": "정당한 이익", "en": "legitimate interests"},
+    "related_purpose": {"ko": "당초 목적과 관련된 제공", "en": "a purpose near to that of the collection"},
+}
+"""Every legal basis of the vocabulary, in words."""
 _LAWS = {"pipa": {"ko": "개인정보 보호법", "en": "PIPA"}, "gdpr": {"ko": "GDPR", "en": "GDPR"}}
 
 
@@ -111,6 +129,7 @@ def summary(language: str, about: About, named: Sequence[tuple[str, Held]]) -> s
         ]
         lines += [f"## {say('may')}", "", say("may_columns"), "| --- | --- | --- | --- |", *_may_read(), "", say("levels")]
         lines += [say("published")] if about.is_published else []
+        lines += ["", f"## {say('given')}", "", *_given(say, language, named)]
         seen = sum(row["looks"] for name, held in named if name == "looks" for row in held.rows)
         lines += ["", f"## {say('did')}", "", say("did_why", n=seen), ""]
     return "\n".join([*lines, f"## {say('rights')}", "", *(f"- {right}" for right in _RIGHTS[language]), ""])
@@ -122,6 +141,22 @@ def _held(say, named: Sequence[tuple[str, Held]]) -> list[str]:
         kept = say("days", n=_days(held)) if "raw" in held.dataset.split("/") or "dead_letters" in held.dataset.split("/") else say("until")
         rows.append(f"| {name} | {len(held.rows):,} | {held.contract.purpose if held.contract else ''} | {kept} |")
     return [say("columns"), "| --- | --- | --- | --- |", *rows] if rows else [say("none")]
+
+
+def _given(say, language: str, named: Sequence[tuple[str, Held]]) -> list[str]:
+    rows = [
+        f"| {row['disclosed_at']:%Y-%m-%d} | {_cell(row['recipient'])} | {_cell(row['purpose'])} "
+        f"| {BASES[row['legal_basis']][language]} | {', '.join(row['datasets'])} |"
+        for name, held in named
+        if name == "disclosures"
+        for row in held.rows
+    ]
+    return [say("given_columns"), "| --- | --- | --- | --- | --- |", *rows, "", say("given_kept")] if rows else [say("given_none")]
+
+
+def _cell(text: str) -> str:
+    """What somebody typed must not end a column."""
+    return text.replace("|", "\\|")
 
 
 def _days(held: Held) -> int:
