@@ -8,7 +8,6 @@ person asks for that person alone.
 """
 
 import asyncio
-import json
 import uuid
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,7 +22,8 @@ from lakehouse.access.caller import Scope
 from lakehouse.contracts import registry
 from lakehouse.door import door
 from lakehouse.errors import BadInputError
-from lakehouse.privacy.requests import Kind, Requests, due_at
+from lakehouse.privacy.request_event import ERASURES, LAW, OTHERS, request_event
+from lakehouse.privacy.requests import Kind, Requests, due_at, register
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_vault
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collectors.events.app import Collector
 
 PATH = "/v1/privacy/requests"
-ERASURES, OTHERS = "privacy.erasure_request", "privacy.rights_request"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -61,19 +60,13 @@ class Office:
 
     @cached_property
     def _requests(self) -> Requests:
-        vault = open_vault(self._settings)
-        return Requests(vault.engine, vault.key_for("requests"))
+        return register(open_vault(self._settings))
 
     def told(self, request_id: str) -> dict[str, Any]:
         """Raises BadInputError."""
         found = self._requests.get(request_id)
-        moments = {
-            name: getattr(found, name)
-            for name in ("received_at", "due_at", "verified_at", "refused_at", "closed_at", "purged_at", "proved_at", "answered_at")
-        }
-        return {"request_id": found.request_id, "kind": found.kind, "state": found.state} | {
-            name: at.isoformat() for name, at in moments.items() if at
-        }
+        moments = {name: at.isoformat() for name, at in found.moments.items() if at}
+        return {"request_id": found.request_id, "kind": found.kind, "state": found.state} | moments
 
 
 def add_routes(app: FastAPI, collector: "Collector", settings: Settings) -> None:
@@ -108,16 +101,12 @@ async def _ask(collector: "Collector", request: Request) -> Response:
     if caller.user_id is not None and caller.user_id != asked.user_id:
         raise Refusal(403, "forbidden", "this token asks for its own person alone")
     now, request_id = datetime.now(UTC), asked.request_id or str(uuid.uuid4())
-    fields = {name: value for name, value in msgspec.to_builtins(asked).items() if value is not None and name not in ("org_id", "kind")}
-    payload = fields | {"event_type": f"{asked.kind}_requested", "occurred_at": now.isoformat(), "request_id": request_id}
-    contract = ERASURES if asked.kind is Kind.ERASURE else OTHERS
-    event = {"event_id": f"{asked.kind}-{request_id}", "contract": contract, "payload": payload}
-    event |= {} if asked.org_id is None else {"org_id": asked.org_id}
-    admission = door("http").admit_body(json.dumps(event, ensure_ascii=False).encode(), zone_id, now)
+    fields = {name: value for name, value in msgspec.to_builtins(asked).items() if name not in ("org_id", "kind")}
+    admission = door("http").admit_body(request_event(asked.kind, request_id, now, fields, asked.org_id), zone_id, now)
     if admission.rejected:
         return _response(answer(admission))
     await collector.keep(admission.lines)
-    told = {"request_id": request_id, "due_at": due_at(now, "pipa", asked.kind).isoformat(), "status": f"{PATH}/{request_id}"}
+    told = {"request_id": request_id, "due_at": due_at(now, LAW, asked.kind).isoformat(), "status": f"{PATH}/{request_id}"}
     return Response(_encode(told), 202, media_type="application/json")
 
 

@@ -218,8 +218,8 @@ def requests(
             "state": one.state,
             "law": one.law,
             "received_at": one.received_at.isoformat(timespec="seconds"),
+            "due_at": one.due_at.isoformat(timespec="seconds"),
         }
-        | {"due_at": one.due_at.isoformat(timespec="seconds")}
         for one in found
     ]
     if as_json:

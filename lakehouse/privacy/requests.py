@@ -15,12 +15,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from lakehouse.errors import BadInputError
 from lakehouse.privacy.seal import seal, unseal
 from lakehouse.storage.sql import Utc, create_tables, empty_the_log
+
+if TYPE_CHECKING:
+    from lakehouse.privacy.vault import SqlVault
 
 
 class Kind(StrEnum):
@@ -102,6 +106,11 @@ class Request:
     def state(self) -> str:
         reached = ("refused", "answered", "proved", "purged", "closed", "held", "verified")
         return next((name for name in reached if getattr(self, f"{name}_at")), "received")
+
+    @property
+    def moments(self) -> dict[str, datetime | None]:
+        """When it reached each state, and when it is due."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_at")}
 
     @property
     def is_open(self) -> bool:
@@ -211,6 +220,16 @@ class Requests:
         self._update(request_id, **{column.name: sa.func.coalesce(column, sa.literal(at, Utc)), "progress": told}, **more)
         return self.get(request_id)
 
+    def tell(self, request_id: str, **progress: object) -> None:
+        """Leave something for a later step, whatever state it is in."""
+        self._update(request_id, progress=json.dumps(self.progress(request_id) | progress))
+
+    def refuse(self, request_id: str, why: str) -> Request:
+        """It ends here, and whom it was about is known no longer."""
+        refused = self.reach(request_id, "refused", datetime.now(UTC), by=why)
+        self.let_go([request_id])
+        return refused
+
     def let_go(self, request_ids: Sequence[str]) -> None:
         """Know no longer whom these were about."""
         for request_id in request_ids:
@@ -229,6 +248,11 @@ class Requests:
         query = sa.select(*columns).where(condition).order_by(_request.c.due_at, _request.c.request_id)
         with self._engine.connect() as db:
             return [Request(*row) for row in db.execute(query)]
+
+
+def register(vault: "SqlVault") -> Requests:
+    """The one in this vault's database."""
+    return Requests(vault.engine, vault.key_for("requests"))
 
 
 def due_at(received_at: datetime, law: str, kind: Kind = Kind.ERASURE) -> datetime:

@@ -109,6 +109,7 @@ def rectify(
     ] = None,
     row: Annotated[str | None, typer.Option(help="The key of the row, where a person has several.")] = None,
     zone: Annotated[str | None, typer.Option(help="The site where it was asked; the first of the zones unless given.")] = None,
+    org: Annotated[int | None, typer.Option(help="Their tenant; asked for outside the primary region.")] = None,
     role: AsRole = Role.self,
     channel: ByChannel = Channel.app,
     law: ByLaw = Law.pipa,
@@ -136,7 +137,7 @@ def rectify(
     whom = Whom(subject, correction=correction)
     with opened_office() as office:
         request = ask(office, Kind.RECTIFICATION, whom, role, channel, law, received)
-        rectifying.publish(office, request, whom, zone or registry().zones[0].zone_id)
+        rectifying.publish(office, request, whom, zone or registry().zones[0].zone_id, org)
         request = rectifying.go_on(office, request)
     _tell(request, as_json)
 

@@ -19,19 +19,17 @@ from lakehouse.contracts.model import Contract
 from lakehouse.log import get_log
 from lakehouse.places import clean_table, raw_dir
 from lakehouse.privacy.erasure.office import Office
-from lakehouse.privacy.requests import Correction, Kind, Request, Whom, due_at
+from lakehouse.privacy.request_event import ERASURES, LAW, OTHERS, kind_of
+from lakehouse.privacy.requests import Correction, Request, Whom, due_at
 from lakehouse.privacy.seal import unseal
 from lakehouse.storage.open import open_tables
 
-CONTRACTS = ("privacy.erasure_request", "privacy.rights_request")
-_ASKED = "_requested"
-_LAW = "pipa"  # the shorter term: what came as an event does not say by which law
 _log = get_log(__name__)
 
 
 def take_in(office: Office) -> list[Request]:
     """New requests, verified: whoever may send such events vouches for who asked (the contract's writeScope)."""
-    contracts = [registry().get(name) for name in CONTRACTS]
+    contracts = [registry().get(name) for name in (ERASURES, OTHERS)]
     return [one for contract in contracts for row in _new(office, contract) if (one := _taken(office, contract, row)) is not None]
 
 
@@ -55,16 +53,16 @@ def _taken(office: Office, contract: Contract, row: dict) -> Request | None:
         # It stays in clean, and is looked at again: whoever is on call learns of it, and its term goes on.
         _log.error("request_without_a_person", request_id=row["request_id"], event_id=row["event_id"])
         return None
-    kind, whom = Kind(row["event_type"].removesuffix(_ASKED)), _whom(payload, contract)
+    kind, whom = kind_of(row["event_type"]), _whom(payload, contract)
     request = Request(
         request_id=row["request_id"],
         kind=kind,
         subject_digest=office.vault.digest(whom.subject),
         request_channel=row["request_channel"],
         requester_role=row["requester_role"],
-        law=_LAW,
+        law=LAW,
         received_at=row["received_at"],
-        due_at=due_at(row["received_at"], _LAW, kind),
+        due_at=due_at(row["received_at"], LAW, kind),
         verified_at=datetime.now(UTC),
         verified_by="sender",
     )

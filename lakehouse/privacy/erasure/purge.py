@@ -26,7 +26,8 @@ def purge(office: Office, requests: Sequence[Request], tell: Tell = lambda _: No
     """Answers what was taken out where. Without requests it still takes out whom a backup brought back."""
     people = [office.requests.whom(request.request_id) for request in requests]
     for request, before in zip(requests, _of_each(office, people)):
-        office.requests.reach(request.request_id, "closed", request.closed_at, **({} if _is_told(office, request) else {"before": before}))
+        if not _is_told(office, request):
+            office.requests.tell(request.request_id, before=before)
     for place in office.places:
         place.prepare(people)
     done = [purged for place in office.places for purged in place.purge(people, tell)]

@@ -13,18 +13,20 @@ import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from lakehouse.errors import BadInputError
 from lakehouse.places import export, exports_dir
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.erasure.office import Office
-from lakehouse.privacy.requests import Request, Requests, Whom
+from lakehouse.privacy.requests import Kind, Request, Requests, Whom, register
 from lakehouse.privacy.rights import archive
 from lakehouse.privacy.rights.held import Held
 from lakehouse.privacy.rights.summary import About
 from lakehouse.privacy.seal import KEY_BYTES, new_key
 from lakehouse.privacy.seal_stream import Sealer, opened
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_files, open_vault
 from lakehouse.storage.protocols import Writer
@@ -99,13 +101,12 @@ class Exports(Place):
     stage = 5
 
     def close(self, people: Sequence[Whom]) -> None:
-        files, requests = open_files(self.settings), self._register()
+        files = open_files(self.settings)
         for _, one in self._of(people):
             files.delete(export(one.request_id))
         for one in self._asked(people):
-            if one.is_open and one.kind != "erasure":
-                requests.reach(one.request_id, "refused", datetime.now(UTC), by="the person was erased")
-                requests.let_go([one.request_id])
+            if one.is_open and one.kind != Kind.ERASURE:
+                self._requests.refuse(one.request_id, "the person was erased")
 
     def purge(self, people: Sequence[Whom], tell: Tell) -> list[Purged]:
         there = self._of(people)
@@ -123,14 +124,15 @@ class Exports(Place):
         return [(whom.pid or "", one) for whom in people for one in self._asked([whom]) if one.request_id in there]
 
     def _asked(self, people: Sequence[Whom]) -> list[Request]:
-        if not people:
-            return []
-        vault, requests = open_vault(self.settings), self._register()
-        return [one for whom in people for one in requests.of(vault.digest(whom.subject))]
+        return [one for whom in people for one in self._requests.of(self._vault.digest(whom.subject))]
 
-    def _register(self) -> Requests:
-        vault = open_vault(self.settings)
-        return Requests(vault.engine, vault.key_for("requests"))
+    @cached_property
+    def _vault(self) -> SqlVault:
+        return open_vault(self.settings)
+
+    @cached_property
+    def _requests(self) -> Requests:
+        return register(self._vault)
 
 
 class _Sealing:

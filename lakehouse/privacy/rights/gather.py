@@ -22,7 +22,6 @@ from lakehouse.privacy.rights.held import Held, Row
 from lakehouse.privacy.roles import Purpose
 
 REQUESTS, DISCLOSED, LOOKS = "requests", "disclosures", "looks"
-_MOMENTS = ("received", "due", "verified", "refused", "closed", "purged", "proved", "answered")
 
 
 def gather(office: Office, whom: Whom, kind: Kind, tell: Tell = lambda _: None) -> list[Held]:
@@ -88,6 +87,5 @@ def _given(one: Disclosure) -> Row:
 
 
 def _told(one: Request) -> Row:
-    moments = {f"{name}_at": getattr(one, f"{name}_at") for name in _MOMENTS}
     said = {"request_id": one.request_id, "kind": one.kind, "state": one.state, "law": one.law, "request_channel": one.request_channel}
-    return said | {"requester_role": one.requester_role, "refused_because": one.refused_because} | moments
+    return said | {"requester_role": one.requester_role, "refused_because": one.refused_because} | one.moments

@@ -8,7 +8,6 @@ Tables of the lake are copies, and an event has happened: to write into either w
 that the source is still wrong. What supersedes is a newer record. Until it has come the request stays open, and its term runs.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +16,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from lakehouse import verdicts
 from lakehouse.alerting.alert import Alert
 from lakehouse.alerting.sending import send
 from lakehouse.contracts import Contract, registry
@@ -32,6 +32,7 @@ from lakehouse.privacy.disclosures.recipients import to_tell
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.erasure.sealed import Sealed
 from lakehouse.privacy.naming import naming, naming_in_clean
+from lakehouse.privacy.request_event import OTHERS, request_event
 from lakehouse.privacy.requests import Correction, Kind, Request, Whom
 from lakehouse.privacy.rights.gather import known
 from lakehouse.privacy.treat import treated
@@ -39,7 +40,6 @@ from lakehouse.storage.open import open_bus, open_tables, open_warehouse
 from lakehouse.storage.turns import beside
 from lakehouse.storage.warehouse import patiently
 
-CONTRACT = "privacy.rights_request"
 RUNBOOK = "docs/how_to/answer_a_request.md"
 _OURS = ("event_type", "op", "changed_at", "source_lsn", "source_epoch", "unchanged_fields", "occurred_at")
 _SEEN = "seen_to_be_right"
@@ -64,19 +64,20 @@ def wanted(correction: Correction) -> Any:
         ) from None
 
 
-def publish(office: Office, request: Request, whom: Whom, zone_id: str) -> None:
-    """A request that was made by hand goes the way of all others: who owns the data reads this topic."""
+def publish(office: Office, request: Request, whom: Whom, zone_id: str, org_id: int | None = None) -> None:
+    """A request that was made by hand goes the way of all others: who owns the data reads this topic. Raises BadInputError."""
     said = {f"rectified_{name}": getattr(whom.correction, name) for name in ("dataset", "field", "row", "value")}
-    payload = {"event_type": "rectification_requested", "occurred_at": request.received_at.isoformat(), "user_id": whom.subject}
-    payload |= {name: getattr(request, name) for name in ("request_id", "requester_role", "request_channel")}
-    payload |= {name: value for name, value in said.items() if value is not None}
-    event = {"event_id": f"{request.kind}-{request.request_id}", "contract": CONTRACT, "payload": payload}
-    admission = door("http").admit_body(json.dumps(event, ensure_ascii=False).encode(), zone_id, datetime.now(UTC))
-    if admission.rejected:
-        raise BadInputError("the request is no event that the platform takes", hint="is the account, and the zone, as agreed?")
+    said |= {"user_id": whom.subject, "requester_role": request.requester_role, "request_channel": request.request_channel}
+    event = request_event(Kind(request.kind), request.request_id, request.received_at, said, org_id)
+    admission = door("http").admit_body(event, zone_id, datetime.now(UTC))
+    for code, field in admission.rejected.values():
+        raise BadInputError(
+            f"the request is no event that the platform takes: {code}{f' ({field})' if field else ''}",
+            hint=verdicts.CODES[code].sender_should,
+        )
     bus = open_bus(office.settings)
     try:
-        bus.publish(CONTRACT, pack(admission.lines[CONTRACT]))
+        bus.publish(OTHERS, pack(admission.lines[OTHERS]))
     finally:
         bus.close()
 
@@ -96,7 +97,7 @@ def go_on(office: Office, request: Request) -> Request:
         return _refused(office, request, "it does not say what is to be put right")
     if "told_at" not in office.requests.progress(request.request_id):
         send(_alert(request, whom.correction), office.settings)
-        office.requests.reach(request.request_id, "verified", request.verified_at, told_at=datetime.now(UTC).isoformat())
+        office.requests.tell(request.request_id, told_at=datetime.now(UTC).isoformat())
     seen = evidence(office, request, whom, value)
     if seen is None:
         return request
@@ -209,9 +210,7 @@ def _stored_key(contract: Contract) -> str:
 
 def _refused(office: Office, request: Request, why: str) -> Request:
     office.record("rectification.refused", purpose="rectification", request_id=request.request_id)
-    refused = office.requests.reach(request.request_id, "refused", datetime.now(UTC), by=why)
-    office.requests.let_go([request.request_id])
-    return refused
+    return office.requests.refuse(request.request_id, why)
 
 
 def _alert(request: Request, correction: Correction) -> Alert:
@@ -223,5 +222,5 @@ def _alert(request: Request, correction: Correction) -> Alert:
         summary=f"a person wants {contract.id} put right",
         key=f"privacy-request-{request.request_id}",
         facts=facts | {"due": request.due_at.isoformat(timespec="minutes")},
-        next_move=f"the owner reads the request on the topic {CONTRACT} and corrects the source; {RUNBOOK} says how we see it",
+        next_move=f"the owner reads the request on the topic {OTHERS} and corrects the source; {RUNBOOK} says how we see it",
     )

@@ -68,9 +68,7 @@ def _close(office: Office, request: Request) -> Request:
             raise BadInputError("nothing of this person is restricted", hint="`lakehouse privacy restrictions` lists whom")
     except BadInputError as error:
         office.record(f"{request.kind}.refused", purpose=request.kind, request_id=request.request_id)
-        refused = office.requests.reach(request.request_id, "refused", now, by=str(error))
-        office.requests.let_go([request.request_id])
-        return refused
+        return office.requests.refuse(request.request_id, str(error))
     noted = Whom(whom.subject, whom.identifiers, pid, reason=whom.reason)
     office.requests.note(request.request_id, noted)
     # No list without a record, which says why and of which request; whom, the register alone can tell.
