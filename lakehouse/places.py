@@ -17,6 +17,7 @@
     <home>/lake/<domain>/dead_letters/_redrives/<table>/    what became of those that were driven again
     <home>/lake/platform/privacy/hidden.parquet   pseudonyms that no reading path may show any more
     <home>/lake/platform/privacy/restricted.parquet   pseudonyms of those whose data is kept and not used, and why
+    <home>/lake/platform/hidden/people.parquet    both of these, pseudonyms alone, for engines that read it themselves
     <home>/lake/platform/privacy/exports/         archives for people who asked for their data, sealed; gone after some days
     <home>/lake/platform/privacy/training_sets/   a file a training set that was issued: its digest, its people as keyed digests
     <home>/lake/platform/pipeline_runs/dt=…/      a line a try of a task, until the warehouse has it
@@ -150,6 +151,16 @@ def rebuilt_table(name: str, domain: str, table: str) -> str:
 def hidden_people() -> str:
     """Parquet, one column `pid`: who is closed to every reader, and not purged yet."""
     return "platform/privacy/hidden.parquet"
+
+
+def hidden_dir() -> str:
+    """Apart from everything else in platform/: who may read it may read nothing but pseudonyms."""
+    return "platform/hidden"
+
+
+def shown_to_nobody() -> str:
+    """Parquet, one column `pid`: whom no reader may see, for whichever reason."""
+    return f"{hidden_dir()}/people.parquet"
 
 
 def restricted_people() -> str:

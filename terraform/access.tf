@@ -1,7 +1,7 @@
 # Who may do what. Nobody gets a role on the project but to run queries, and nobody but refine one on raw.
 #
 #   refine      works in raw, dead letters, clean and current; unwraps the vault's key
-#   connection  reads clean folders, for BigQuery
+#   connection  reads clean folders and the list of the hidden, for BigQuery
 #   dbt         reads clean, writes every other dataset    each dataset's own list, in warehouse.tf
 #   readers     read views made for them, and no table     readers.tf
 
@@ -35,7 +35,7 @@ resource "google_kms_crypto_key_iam_member" "refine" {
 }
 
 resource "google_storage_managed_folder_iam_member" "connection" {
-  for_each = local.clean_folders
+  for_each = local.read_folders
 
   bucket         = google_storage_bucket.lake.name
   managed_folder = google_storage_managed_folder.work[each.key].name

@@ -13,8 +13,8 @@ locals {
   ])
 
   # Folders of the lake: those that BigQuery reads, and those that refine and the CDC writer work in.
-  clean_folders = toset([for table in local.tables : "${dirname(table.path)}/"])
-  work_folders  = toset(flatten([for table in local.tables : table.folders]))
+  read_folders = toset(concat([for table in local.tables : "${dirname(table.path)}/"], [local.shown.hidden.folder]))
+  work_folders = toset(concat(flatten([for table in local.tables : table.folders]), [local.shown.hidden.folder]))
 
   # What each reader is shown: a view a table of what their purpose reads, as far as any row is left.
   shown = jsondecode(file("${path.module}/generated/access.json"))

@@ -1,7 +1,7 @@
 # Who reads the warehouse, and what of it: a dataset of views for each group of readers, and no other way to a table.
 #
 #   generated/access.json ─▶ local.views ─▶ for_<reader>.<table> ─▶ curated, features     the tables trust the datasets of views,
-#                                                          └─▶ access.hidden              and no reader has a role on them
+#                                                          └─▶ access.hidden ─▶ gs://…/platform/hidden/people.parquet   and no reader has a role on them
 #
 # What a level sees of a table, and whose rows a zone or a tenant is, is worked out from the contracts (lakehouse/privacy).
 
@@ -67,11 +67,6 @@ resource "google_bigquery_dataset" "access" {
     special_group = "projectOwners"
   }
 
-  access {
-    role          = "WRITER"
-    user_by_email = google_service_account.refine.email
-  }
-
   dynamic "access" {
     for_each = google_bigquery_dataset.for
 
@@ -92,9 +87,19 @@ resource "google_bigquery_dataset" "access" {
 resource "google_bigquery_table" "hidden" {
   dataset_id          = google_bigquery_dataset.access.dataset_id
   table_id            = "hidden"
-  description         = "Pseudonyms of people whose erasure has begun."
-  schema              = jsonencode([{ name = "pid", type = "STRING", mode = "REQUIRED", description = "Whose rows no view shows." }])
+  description         = "Pseudonyms of people whom no view shows: their erasure has begun, or their data is restricted."
   deletion_protection = true # without it nobody can read anything
+
+  # The file that the privacy office writes, read at every query: whoever is put on it is gone from every view with the next one.
+  external_data_configuration {
+    source_format = "PARQUET"
+    source_uris   = ["gs://${google_storage_bucket.lake.name}/${local.shown.hidden.path}"]
+    connection_id = google_bigquery_connection.lake.name
+    autodetect    = true
+  }
+
+  # BigQuery reads the file when the table is made: `lakehouse prepare` puts it there.
+  depends_on = [google_storage_managed_folder_iam_member.connection]
 }
 
 resource "google_project_iam_member" "readers_query" {

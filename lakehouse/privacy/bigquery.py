@@ -1,5 +1,6 @@
 """The policy for BigQuery: what Terraform makes each group of readers a dataset of views from.
 
+    hidden.py               ─▶ platform/hidden/people.parquet ─▶ access.hidden, which every view asks
     access(), Reader.rows() ─▶ terraform/generated/access.json ─▶ for_<reader>.<table>: select <sights> from curated.<table> where <rows>
 
 Not row access policies and policy tags, which belong to a table: dbt makes most tables anew, and until the policies
@@ -12,6 +13,7 @@ import json
 from lakehouse.access.caller import Role
 from lakehouse.contracts.model import Field
 from lakehouse.contracts.registry import Registry
+from lakehouse.places import hidden_dir, shown_to_nobody
 from lakehouse.privacy.access import Access, Level, Sight, access, columns_of
 from lakehouse.privacy.chain import ActorKind
 from lakehouse.privacy.roles import BY_TOKEN, READS, Purpose, Reader
@@ -43,7 +45,8 @@ def access_json(contracts: Registry) -> str:
         for contract in sorted(contracts.layer(*_DATASETS), key=lambda c: (c.layer, c.table))
         for what in [access(contract, contracts)]
     ]
-    return json.dumps({"made_by": _MADE, "purposes": purposes, "tables": tables}, indent=2, ensure_ascii=False) + "\n"
+    hidden = {"folder": f"{hidden_dir()}/", "path": shown_to_nobody()}
+    return json.dumps({"made_by": _MADE, "hidden": hidden, "purposes": purposes, "tables": tables}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _select(fields: tuple[Field, ...], what: Access, level: Level) -> dict[str, str]:

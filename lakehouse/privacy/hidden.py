@@ -2,7 +2,8 @@
 
     erasure, first stage ─▶ platform/privacy/hidden.parquet (pid)                    until their rows are gone
     restriction          ─▶ platform/privacy/restricted.parquet (pid, reason, since) until it is lifted; their rows stay
-                              └─▶ hidden_people(): DuckDB's views │ PostgreSQL's access.hidden │ features │ live
+                              ├─▶ hidden_people(): DuckDB's views │ PostgreSQL's access.hidden │ features │ live
+                              ├─▶ platform/hidden/people.parquet: BigQuery's access.hidden, which reads it at every query
                               └─▶ restricted_people(): the clean views that models are built from
 
 Being on one list says nothing of the other: an erasure takes a person off the list of the restricted, and a restriction that is
@@ -49,13 +50,24 @@ def restricted_people(files: Files) -> dict[str, Restriction]:
 
 def hide(files: Files, pids: Collection[str]) -> None:
     """These and no others are being erased; the privacy office alone writes, one at a time."""
-    _put(files, places.hidden_people(), pa.table({"pid": pa.array(sorted(pids), pa.string())}))
+    _put(files, places.hidden_people(), _pids(pids))
+    tell_engines(files)
 
 
 def restrict(files: Files, people: Mapping[str, Restriction]) -> None:
     """These and no others are restricted; the privacy office alone writes, one at a time."""
     rows = [{"pid": pid, "reason": one.reason, "since": one.since, "request_id": one.request_id} for pid, one in sorted(people.items())]
     _put(files, places.restricted_people(), pa.Table.from_pylist(rows, _RESTRICTED))
+    tell_engines(files)
+
+
+def tell_engines(files: Files) -> None:
+    """Both lists as one, for an engine that reads it by itself; it must be there, if empty, before that engine is told of it."""
+    _put(files, places.shown_to_nobody(), _pids(hidden_people(files)))
+
+
+def _pids(pids: Collection[str]) -> pa.Table:
+    return pa.table({"pid": pa.array(sorted(pids), pa.string())})
 
 
 def _rows(files: Files, path: str) -> pa.Table:

@@ -1,4 +1,4 @@
-"""`lakehouse prepare`: every clean table is there, with every column of its contract, if only empty.
+"""`lakehouse prepare`: every clean table is there, with every column of its contract, if only empty; and the list of the hidden.
 
 DuckDB is shown a view that makes up for what is missing; BigQuery asks the Delta log, and fails a query of what is not in it.
 """
@@ -14,18 +14,20 @@ from lakehouse.storage.protocols import TableStore
 
 
 def prepare() -> None:
-    """Make the clean tables and columns that contracts have and the lake has not yet, empty.
+    """Make the clean tables and columns that contracts have and the lake has not yet, empty, and the list of people whom nobody is shown.
 
-    BigQuery cannot be shown a table that has no Delta log, nor a column that no row has brought yet: run it once before
+    BigQuery cannot be shown a table that has no Delta log or file, nor a column that no row has brought yet: run it once before
     `terraform apply`, and again after a contract or a field was added. Rows stay as they are. On a laptop nobody needs it.
 
     Example: `lakehouse prepare`
     """
     from lakehouse.contracts import registry
+    from lakehouse.privacy.hidden import tell_engines
     from lakehouse.settings import settings
-    from lakehouse.storage.open import open_tables
+    from lakehouse.storage.open import open_files, open_tables
 
     contracts = registry()
+    tell_engines(open_files(settings()))
     made = make_missing(open_tables(settings()), contracts.clean, contracts.vocabulary)
     typer.echo("\n".join(f"made {name}" for name in made) if made else "nothing to do: every clean table is as its contract says")
 

@@ -21,6 +21,7 @@ from lakehouse.places import (
     CURATED_SCHEMA,
     FEATURES_SCHEMA,
     clean_table,
+    hidden_dir,
     media_object,
     raw_commit,
     raw_file,
@@ -33,7 +34,7 @@ def test_every_clean_dataset_has_one_table_and_nothing_else_has_any(files, table
     made = [b for text in files.values() for kind, b in blocks(parsed(text)) if b.type == "google_bigquery_table"]
     by_name = {b.name: b.body for b in made}
     assert by_name.keys() == {"clean", "shown", "hidden"} and by_name["clean"]["for_each"] == "${local.tables}"
-    assert "view" in by_name["shown"] and "schema" in by_name["hidden"]
+    assert "view" in by_name["shown"] and "${local.shown.hidden.path}" in str(by_name["hidden"]["external_data_configuration"])
     contracts = registry()
     assert tables.keys() == {c.table for c in contracts.clean}
     assert not tables.keys() & {c.table for c in contracts.layer("curated", "features", "monitoring")}
@@ -142,18 +143,22 @@ def test_a_dataset_is_open_to_whom_it_names_alone(files) -> None:
 
 @pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on this machine")
 def test_terraform_reads_the_generated_files_as_meant(tmp_path, tables, datasets) -> None:
-    shutil.copy(TERRAFORM / "contracts.tf", tmp_path)
-    shutil.copy(TERRAFORM / "variables.tf", tmp_path)
-    shutil.copytree(TERRAFORM / "generated", tmp_path / "generated")
-    asked = "jsonencode({tables = keys(local.tables), datasets = keys(local.datasets), rules = local.raw_rules, clean = local.clean_folders, work = local.work_folders})"
-    done = subprocess.run(["terraform", "console", "-no-color"], input=asked, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    module = tmp_path / "terraform"
+    shutil.copytree(TERRAFORM / "generated", module / "generated")
+    shutil.copytree(TERRAFORM.parent / "contracts" / "reference", tmp_path / "contracts" / "reference")
+    for name in ("contracts.tf", "variables.tf"):
+        shutil.copy(TERRAFORM / name, module)
+    asked = "jsonencode({tables = keys(local.tables), datasets = keys(local.datasets), rules = local.raw_rules, read = local.read_folders, work = local.work_folders, regions = local.regions})"
+    done = subprocess.run(["terraform", "console", "-no-color"], input=asked, capture_output=True, text=True, cwd=module, timeout=60)
     said = json.loads(json.loads(next(line for line in done.stdout.splitlines() if line.startswith('"{'))))
     assert (set(said["tables"]), set(said["datasets"])) == (tables.keys(), datasets.keys())
     wanted = {(t["raw_days"], prefix) for t in tables.values() for prefix in t["raw_prefixes"]}
     assert {(rule["days"], prefix) for rule in said["rules"] for prefix in rule["prefixes"]} == wanted
     assert max(len(rule["prefixes"]) for rule in said["rules"]) <= 50
-    assert set(said["work"]) == {folder for t in tables.values() for folder in t["folders"]} >= set(said["clean"])
-    assert set(said["clean"]) == {f"{t['path'].rpartition('/')[0]}/" for t in tables.values()}
+    hidden = {f"{hidden_dir()}/"}
+    assert set(said["work"]) == {folder for t in tables.values() for folder in t["folders"]} | hidden >= set(said["read"])
+    assert set(said["read"]) == {f"{t['path'].rpartition('/')[0]}/" for t in tables.values()} | hidden
+    assert said["regions"] == {region.cloud_region: region.region_id for region in registry().regions}
 
 
 @pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on this machine")
