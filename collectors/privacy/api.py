@@ -61,8 +61,7 @@ class Office:
 
     @cached_property
     def _requests(self) -> Requests:
-        vault = open_vault(self._settings)
-        return Requests(vault.engine, vault.key_for("requests"))
+        return Requests(open_vault(self._settings))
 
     def told(self, request_id: str) -> dict[str, Any]:
         """Raises BadInputError."""

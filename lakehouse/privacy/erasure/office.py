@@ -27,7 +27,7 @@ class Office:
 
     @cached_property
     def requests(self) -> Requests:
-        return Requests(self.vault.engine, self.vault.key_for("requests"))
+        return Requests(self.vault)
 
     @cached_property
     def signer(self) -> Signer:

@@ -105,7 +105,7 @@ class Exports(Place):
         for one in self._asked(people):
             if one.is_open and one.kind != "erasure":
                 requests.reach(one.request_id, "refused", datetime.now(UTC), by="the person was erased")
-                requests.let_go([one.request_id])
+                requests.let_go()
 
     def purge(self, people: Sequence[Whom], tell: Tell) -> list[Purged]:
         there = self._of(people)
@@ -129,8 +129,7 @@ class Exports(Place):
         return [one for whom in people for one in requests.of(vault.digest(whom.subject))]
 
     def _register(self) -> Requests:
-        vault = open_vault(self.settings)
-        return Requests(vault.engine, vault.key_for("requests"))
+        return Requests(open_vault(self.settings))
 
 
 class _Sealing:

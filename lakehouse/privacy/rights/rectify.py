@@ -101,7 +101,7 @@ def go_on(office: Office, request: Request) -> Request:
         return request
     office.record("rectification.seen", dataset=whom.correction.dataset, purpose="rectification", request_id=request.request_id, seen=seen)
     done = office.requests.reach(request.request_id, "answered", datetime.now(UTC), **{_SEEN: seen})
-    office.requests.let_go([request.request_id])
+    office.requests.let_go()
     return done
 
 
@@ -208,7 +208,7 @@ def _stored_key(contract: Contract) -> str:
 def _refused(office: Office, request: Request, why: str) -> Request:
     office.record("rectification.refused", purpose="rectification", request_id=request.request_id)
     refused = office.requests.reach(request.request_id, "refused", datetime.now(UTC), by=why)
-    office.requests.let_go([request.request_id])
+    office.requests.let_go()
     return refused
 
 

@@ -51,7 +51,7 @@ def answer(office: Office, requests: Sequence[Request], tell: Tell = lambda _: N
     for request in requests:
         office.record(f"{request.kind}.followed", purpose=request.kind, request_id=request.request_id)
         done.append(office.requests.reach(request.request_id, "answered", datetime.now(UTC), followed_with=len(requests)))
-    office.requests.let_go([request.request_id for request in requests])
+    office.requests.let_go()
     return done
 
 
@@ -68,7 +68,7 @@ def _close(office: Office, request: Request) -> Request:
     except BadInputError as error:
         office.record(f"{request.kind}.refused", purpose=request.kind, request_id=request.request_id)
         refused = office.requests.reach(request.request_id, "refused", now, by=str(error))
-        office.requests.let_go([request.request_id])
+        office.requests.let_go()
         return refused
     noted = Whom(whom.subject, whom.identifiers, pid, reason=whom.reason)
     office.requests.note(request.request_id, noted)
