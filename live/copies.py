@@ -2,6 +2,8 @@
 
 close  LiveStore.forget: their rows, and nothing that is under way counts
 purge  off the list of the forgotten, once nothing is under way any more ─▶ the file written anew
+
+restrict  LiveStore.leave_alone: the same, until release; a Redis that lost its data gets the list from the lake (counter.py)
 """
 
 import time
@@ -9,8 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from lakehouse.places import Home
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
+from lakehouse.privacy.hidden import hidden_people
 from lakehouse.privacy.requests import Whom
 from lakehouse.privacy.rights.held import Held
+from lakehouse.storage.open import open_files
 
 _UNDER_WAY_S = 30
 """A batch of the counter that was read before a key was destroyed is counted long before this."""
@@ -53,11 +57,17 @@ class LiveFigures(Place):
 
     def restrict(self, people: Sequence[Whom]) -> None:
         """Their rows go, and are counted no more; figures reach back an hour, and so nothing is lost that comes back."""
-        self.close(people)
+        if self._is_used():
+            store = self._store()
+            for one in people:
+                if one.pid:
+                    store.leave_alone(one.pid)
 
     def release(self, people: Sequence[Whom]) -> None:
+        """Whoever is being erased meanwhile stays out."""
         if self._is_used():
-            self._store().let_go([one.pid for one in people if one.pid], _REWRITE_LIMIT_S)
+            hidden = hidden_people(open_files(self.settings))
+            self._store().let_go([one.pid for one in people if one.pid and one.pid not in hidden], _REWRITE_LIMIT_S)
 
     def _is_used(self) -> bool:
         return bool(self.settings.live_redis_url or (Home(self.settings.home).redis / "address").exists())

@@ -16,6 +16,7 @@ from lakehouse.contracts.registry import Registry
 from lakehouse.envelope import Envelope
 from lakehouse.errors import NotDurableError
 from lakehouse.log import get_log
+from lakehouse.privacy.hidden import restricted_people
 from lakehouse.storage.protocols import Bus, Files, Message, Vault
 from live.fold import sources
 from live.metrics import CounterMetrics
@@ -100,7 +101,7 @@ class Counter:
 
     def _begin_rebuild(self) -> None:
         since = since_when(int(time.time() // 60), self._window)
-        self._store.begin_rebuild()
+        self._store.begin_rebuild(restricted_people(self._files))
         self._rebuild = rebuilding(self._bus, self._files, self._vault, self._readers, since)
         self._is_lost = False
         self._metrics.rebuilds.inc()

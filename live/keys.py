@@ -3,7 +3,7 @@
     live:cell:<view>:<partition values>:<minute>   hash: <row values>|<measure>|<part> → number, or newest values
     live:about:<user_pid>                          set of "<cell>\\n<row>": where rows about a person are, to forget them
     live:seen:<generation>                         set of digests of event ids that are counted
-    live:forgotten                                 sorted set of user_pid, by when: nothing about them is counted any more
+    live:forgotten                                 sorted set of user_pid, by when (inf: until let go): nothing about them is counted
     live:epoch                                     hash: the server's run id that the figures are complete on
     live:changes                                   channel: the cells that a batch changed
 

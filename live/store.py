@@ -8,8 +8,9 @@
 A batch costs one round trip, as a rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import sleep, time
 from typing import Any
@@ -19,7 +20,7 @@ import redis
 
 from lakehouse.errors import BusyError, SettingsError
 from live import keys
-from live.fold import Folded, Record, View, fold
+from live.fold import MILLION, Folded, Record, View, fold
 
 MARGIN_MINUTES = 25  # clocks of producers may be ten minutes ahead, ours a little apart
 _SCRIPT = Path(__file__).with_name("count.lua")
@@ -100,8 +101,10 @@ class LiveStore:
 
     # ------------------------------------------------------------------------------------------------ lost and rebuilt
 
-    def begin_rebuild(self) -> None:
-        """From now on batches are counted on this server, while what it lacks is brought back."""
+    def begin_rebuild(self, left_alone: Iterable[str]) -> None:
+        """From now on batches are counted on this server, while what it lacks is brought back; `left_alone`: about whom nothing is."""
+        for pid in left_alone:
+            self.leave_alone(pid)
         self._redis.hset(keys.EPOCH, mapping={"run_id": self._run_id(), "state": "rebuilding", "since": int(time())})
 
     def finish_rebuild(self) -> None:
@@ -132,8 +135,15 @@ class LiveStore:
 
         Sums over many people stay: nobody can be told from them, and they are gone within the window.
         """
+        return self._leave_out(pid, time())
+
+    def leave_alone(self, pid: str) -> int:
+        """The same of a person whose key is there still, and for as long as nobody lets them go."""
+        return self._leave_out(pid, inf)
+
+    def _leave_out(self, pid: str, since: float) -> int:
         now = int(time())
-        self._redis.zadd(keys.FORGOTTEN, {pid: now})
+        self._redis.zadd(keys.FORGOTTEN, {pid: since})
         self._redis.zremrangebyscore(keys.FORGOTTEN, 0, now - _FORGOTTEN_KEPT_S)
         places = [place.decode().split("\n") for place in self._redis.smembers(keys.ABOUT + pid)]
         for cell, row in places:
@@ -158,7 +168,7 @@ class LiveStore:
             partition, minute = keys.of_cell(cell)
             view, _, values = partition.partition(":")
             named = {name.decode(): value.decode() for name, value in self._redis.hgetall(cell).items()}
-            figures = {name.split("|", 1)[1]: value for name, value in named.items() if name.rsplit("|", 2)[0] == row}
+            figures = {name.split("|", 1)[1]: _figure(name, value) for name, value in named.items() if name.rsplit("|", 2)[0] == row}
             of = [None if value == pid else value for value in [*keys.parted(values), *keys.parted(row)]]
             rows.append({"view": view, "minute_since_1970": minute, "of": of, "figures": figures})
         return rows
@@ -170,18 +180,29 @@ class LiveStore:
             return 0
         known = self._redis.zrem(keys.FORGOTTEN, *pids)
         if self._redis.info("persistence")["aof_enabled"]:
-            before = time()
+            until = time() + limit_s
+            self._await_rewrite(until)  # one that is under way began while they were on the list
             self._redis.bgrewriteaof()
-            while self._redis.info("persistence")["aof_rewrite_in_progress"] or self._redis.info("persistence")["aof_rewrite_scheduled"]:
-                if time() - before > limit_s:
-                    raise BusyError("Redis is still writing its file anew", hint="run it again once it has ended")
-                sleep(0.1)
+            self._await_rewrite(until)
         return known
+
+    def _await_rewrite(self, until: float) -> None:
+        while any(self._redis.info("persistence")[name] for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")):
+            if time() > until:
+                raise BusyError("Redis is still writing its file anew", hint="run it again once it has ended")
+            sleep(0.1)
 
     def named(self, pids: Sequence[str]) -> tuple[dict[str, int], int]:
         """Pseudonym → places in Redis that name them, of those that any name; and how many keys there are."""
         found = {pid: self._redis.scard(keys.ABOUT + pid) + (self._redis.zscore(keys.FORGOTTEN, pid) is not None) for pid in pids}
         return {pid: places for pid, places in found.items() if places}, self._redis.dbsize()
+
+
+def _figure(name: str, value: str) -> Any:
+    """To be read by a person, of what count.lua adds up in millionths, and sorts by digits before the value."""
+    if name.endswith("|last"):
+        return [msgspec.json.decode(entry[keys.ORDER_DIGITS :]) for entry in value.split(keys.ENTRY_END)]
+    return int(value) / MILLION if name.endswith("|sum") else int(value)
 
 
 def _about(one: Record, subjects: set[str]) -> set[str]:

@@ -23,7 +23,7 @@ from lakehouse.contracts import registry
 from lakehouse.door import door
 from lakehouse.errors import BadInputError
 from lakehouse.privacy.request_event import ERASURES, LAW, OTHERS, request_event
-from lakehouse.privacy.requests import Kind, Requests, due_at, register
+from lakehouse.privacy.requests import Kind, Requests, due_at
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_vault
 
@@ -60,7 +60,7 @@ class Office:
 
     @cached_property
     def _requests(self) -> Requests:
-        return register(open_vault(self._settings))
+        return Requests(open_vault(self._settings))
 
     def told(self, request_id: str) -> dict[str, Any]:
         """Raises BadInputError."""

@@ -16,7 +16,7 @@ from lakehouse.errors import SettingsError, UnavailableError
 from lakehouse.places import Home
 from lakehouse.privacy.key_file import KeyFile
 from lakehouse.settings import Settings
-from lakehouse.storage.sql import sqlite_engine
+from lakehouse.storage.sql import postgres_engine, sqlite_engine
 
 
 def open_gate(settings: Settings) -> Gate:
@@ -51,7 +51,7 @@ def needs_encryption(settings: Settings) -> bool:
 def open_keys(settings: Settings) -> KeyStore:
     """Raises SettingsError where it is not said where the keys are, UnavailableError where their store does not answer."""
     if settings.access_url is not None:
-        engine = sa.create_engine(settings.access_url.get_secret_value(), pool_pre_ping=True, pool_timeout=5)
+        engine = postgres_engine(settings.access_url.get_secret_value(), pool_timeout=5)
     elif settings.profile == "local":
         engine = sqlite_engine(Home(settings.home).access / "keys.sqlite")
     else:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -118,9 +119,13 @@ class Audit:
     def verify(self) -> Verified:
         """Follow the whole chain, from the last anchor. Raises CorruptError naming the first record that does not fit."""
         newest = sa.select(_anchor.c.sequence, _anchor.c.hash).order_by(_anchor.c.sequence.desc()).limit(1)
-        with _answered(), self._engine.connect() as db, db.begin():
-            anchor = db.execute(newest).one_or_none() or (0, BEGINNING)
-            return check((Record(*row) for row in db.execute(sa.select(_record).order_by(_record.c.sequence))), *anchor)
+        anchored = _record.outerjoin(anchor := newest.subquery(), sa.true())  # in one statement: a moment later the oldest may be gone
+        with _answered(), self._engine.connect() as db:
+            rows = db.execute(sa.select(_record, anchor).select_from(anchored).order_by(_record.c.sequence))
+            first = rows.fetchone()
+            sequence, hash_ = first[-2:] if first else db.execute(newest).one_or_none() or (None, None)
+            records = (Record(*row[:-2]) for row in chain([first] if first else [], rows))
+            return check(records, *((0, BEGINNING) if sequence is None else (sequence, hash_)))
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the last record: what a receipt keeps, so that nobody can cut off the end unseen."""

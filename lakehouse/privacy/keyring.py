@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from lakehouse.errors import CorruptError, SettingsError
 from lakehouse.privacy.key_file import KeyWrapper
 from lakehouse.privacy.seal import KEY_BYTES, new_key, seal, seal_all, unseal, unseal_all
-from lakehouse.storage.sql import INSERT, Utc, create_tables, empty_the_log
+from lakehouse.storage.sql import INSERT, Utc, create_tables, leave_no_trace
 
-PURPOSES = ("requests", "receipts")
+PURPOSES = ("receipts",)
 """What else in the vault's database is sealed by a key of the vault."""
 _DIGEST_AAD = b"subject digest key"
 _Answer = TypeVar("_Answer")
@@ -144,10 +144,17 @@ class Keyring:
     def destroy(self, names: Collection[str]) -> int:
         """Those keys of nobody's, and what they sealed with them; how many there were."""
         with self.engine.begin() as db:
-            gone = sum(db.execute(sa.delete(data_key).where(data_key.c.key_id == name, data_key.c.pid == name)).rowcount for name in names)
+            mine = [sa.delete(data_key).where(data_key.c.key_id == name, data_key.c.pid == name) for name in sorted(names)]
+            gone = sum(db.execute(delete).rowcount for delete in mine)
         if gone:
-            empty_the_log(self.engine)
+            leave_no_trace(self.engine, data_key)
         return gone
+
+    def drop(self, db: sa.Connection, names: Collection[str]) -> None:
+        """Those keys, whosever they are. In the order in which rewrap() takes them, or the two would wait for each other in a circle."""
+        if names:
+            delete = sa.delete(data_key).where(data_key.c.key_id == sa.bindparam("named"))
+            db.execute(delete, [{"named": name} for name in sorted(names)])
 
     @property
     def newest(self) -> int:
@@ -186,7 +193,7 @@ class Keyring:
         """Some of those, in one transaction; how many they were. Whoever is forgotten meanwhile stays forgotten."""
         older = data_key.c.generation < self.newest
         with self.engine.connect() as db:
-            rows = db.execute(sa.select(*KEY).where(older).limit(at_once)).all()
+            rows = sorted(db.execute(sa.select(*KEY).where(older).limit(at_once)).all(), key=lambda row: row.key_id)
         names = [(row.pid, row.key_id) for row in rows]
         wrapped = self._wrap(self.newest, names, self.unwrap(rows))
         change = sa.update(data_key).where(data_key.c.key_id == sa.bindparam("named"), older)
@@ -197,14 +204,14 @@ class Keyring:
         return len(new)
 
     def forget(self) -> bool:
-        """The older master keys go, from the log too; False, and they stay, where something is wrapped by them still."""
+        """The older master keys go, and leave no trace; False, and they stay, where something is wrapped by them still."""
         with self.engine.connect() as db, db.begin() as all_of_it:
             # First: it waits for those who are making keys by these, and those who come later find them gone.
             db.execute(sa.delete(_master).where(_master.c.id < self.newest))
             if db.scalar(sa.select(sa.func.count()).where(data_key.c.generation < self.newest)):
                 all_of_it.rollback()
                 return False
-        empty_the_log(self.engine)
+        leave_no_trace(self.engine, _master)
         self._load()
         return True
 

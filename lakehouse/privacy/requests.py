@@ -7,24 +7,23 @@
                              └─▶ refused, with a reason
 
 It stands in the vault's database and names nobody: a person is a keyed digest. What an answer must know until it is given, the
-identifiers to look for and the pseudonym to delete by, is sealed under a key of the vault, and removed with the answer.
+identifiers to look for and the pseudonym to delete by, is sealed under a key of that request's own, and both go with the answer: of
+an older copy of the database the next rotation leaves nothing that could be opened.
 """
 
+import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from lakehouse.errors import BadInputError
-from lakehouse.privacy.seal import seal, unseal
-from lakehouse.storage.sql import Utc, create_tables, empty_the_log
-
-if TYPE_CHECKING:
-    from lakehouse.privacy.vault import SqlVault
+from lakehouse.privacy.seal import new_key, seal, unseal
+from lakehouse.privacy.vault import SqlVault
+from lakehouse.storage.sql import INSERT, Utc, create_tables, leave_no_trace
 
 
 class Kind(StrEnum):
@@ -60,7 +59,7 @@ _request = sa.Table(
     _metadata,
     sa.Column("request_id", sa.String(64), primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("subject_digest", sa.LargeBinary(32), nullable=False, index=True),
+    sa.Column("subject_digest", sa.LargeBinary(32), nullable=False),
     sa.Column("request_channel", sa.String(32), nullable=False),
     sa.Column("requester_role", sa.String(32), nullable=False),
     sa.Column("law", sa.String(8), nullable=False),
@@ -146,22 +145,32 @@ class Whom:
         return tuple(dict.fromkeys(text for text in (self.subject, *self.identifiers, self.pid) if text))
 
 
-class Requests:
-    """The register in the vault's database. `key` seals what it knows of people."""
+_LAST = ("refused", "proved", "answered")
+"""States in which nothing is known of the person any more."""
+_KEYS = "request:"
 
-    def __init__(self, engine: sa.Engine, key: bytes) -> None:
-        self._engine = engine
-        self._key = key
-        create_tables(engine, _metadata)
+
+class Requests:
+    """The register, in the vault's database."""
+
+    def __init__(self, vault: SqlVault) -> None:
+        self._engine = vault.engine
+        self._vault = vault
+        create_tables(vault.engine, _metadata)
 
     def add(self, request: Request, whom: Whom) -> bool:
         """False where a request of this id is there already: it stays as it was."""
-        row = asdict(request) | {"whom": self._sealed(request.request_id, whom)}
-        with self._engine.begin() as db:
-            if db.scalar(sa.select(_request.c.request_id).where(_request.c.request_id == request.request_id)):
+        name, insert = _key_of(request.request_id), INSERT[self._engine.dialect.name](_request)
+        insert = insert.on_conflict_do_nothing().returning(_request.c.request_id)
+
+        def put(db: sa.Connection) -> bool:
+            key = new_key()
+            if db.scalar(insert, asdict(request) | {"whom": _sealed(key, request.request_id, whom)}) is None:
                 return False
-            db.execute(sa.insert(_request), row)
-        return True
+            self._vault.keyring.put(db, [(name, name)], [key])
+            return True
+
+        return self._vault.keyring.writing(put)
 
     def get(self, request_id: str) -> Request:
         """Raises BadInputError."""
@@ -196,16 +205,15 @@ class Requests:
         with self._engine.connect() as db:
             sealed = db.scalar(sa.select(_request.c.whom).where(_request.c.request_id == request_id))
         if sealed is None:
-            raise BadInputError(
-                f"nothing is known of the person of {request_id}",
-                hint="the request is answered; of an erasure that is proved there is a receipt in platform/privacy/receipts of the lake",
-            )
-        said = json.loads(unseal(self._key, sealed, request_id.encode()))
+            raise _not_known(request_id)
+        said = json.loads(unseal(self._key(request_id), sealed, request_id.encode()))
         correction = said.get("correction") and Correction(**said["correction"])
         return Whom(**said | {"identifiers": tuple(said["identifiers"]), "correction": correction})
 
     def note(self, request_id: str, whom: Whom) -> None:
-        self._update(request_id, whom=self._sealed(request_id, whom))
+        sealed = _sealed(self._key(request_id), request_id, whom)
+        with self._engine.begin() as db:
+            db.execute(sa.update(_request).where(_request.c.request_id == request_id).values(whom=sealed))
 
     def progress(self, request_id: str) -> dict:
         """What earlier steps left to be told in the receipt."""
@@ -213,35 +221,44 @@ class Requests:
             return json.loads(db.scalar(sa.select(_request.c.progress).where(_request.c.request_id == request_id)) or "{}")
 
     def reach(self, request_id: str, state: str, at: datetime, by: str | None = None, **progress: object) -> Request:
-        """A state is reached once; its moment stays that of the first time."""
+        """A state is reached once; its moment stays that of the first time. With the last of them nobody knows whom it was about."""
         column = _request.c[f"{state}_at"]
-        more = {"verified_by": by} if state == "verified" else {"refused_because": by} if state == "refused" else {}
-        told = json.dumps(self.progress(request_id) | progress) if progress else _request.c.progress
-        self._update(request_id, **{column.name: sa.func.coalesce(column, sa.literal(at, Utc)), "progress": told}, **more)
+        values = {"verified": {"verified_by": by}, "refused": {"refused_because": by}}.get(state, {}) | (
+            {"whom": None} if state in _LAST else {}
+        )
+        mine = _request.c.request_id == request_id
+        with self._engine.begin() as db:
+            db.execute(sa.update(_request).where(mine).values({column.name: sa.func.coalesce(column, sa.literal(at, Utc))} | values))
+            if progress:
+                _add_to_progress(db, mine, progress)
         return self.get(request_id)
 
     def tell(self, request_id: str, **progress: object) -> None:
         """Leave something for a later step, whatever state it is in."""
-        self._update(request_id, progress=json.dumps(self.progress(request_id) | progress))
+        mine = _request.c.request_id == request_id
+        with self._engine.begin() as db:
+            db.execute(sa.update(_request).where(mine).values(progress=_request.c.progress))
+            _add_to_progress(db, mine, progress)
 
     def refuse(self, request_id: str, why: str) -> Request:
         """It ends here, and whom it was about is known no longer."""
         refused = self.reach(request_id, "refused", datetime.now(UTC), by=why)
-        self.let_go([request_id])
+        self.let_go()
         return refused
 
-    def let_go(self, request_ids: Sequence[str]) -> None:
-        """Know no longer whom these were about."""
-        for request_id in request_ids:
-            self._update(request_id, whom=None)
-        empty_the_log(self._engine)
+    def let_go(self) -> None:
+        """After requests reached their last state: their keys go, and what is left of it in the database's files."""
+        there = self._vault.named(_KEYS)  # before it is asked which are open: one that is added now is not among them
+        with self._engine.connect() as db:
+            known = {_key_of(one) for one in db.scalars(sa.select(_request.c.request_id).where(_request.c.whom.is_not(None)))}
+        self._vault.destroy(set(there) - known)
+        leave_no_trace(self._engine, _request)
 
-    def _sealed(self, request_id: str, whom: Whom) -> bytes:
-        return seal(self._key, json.dumps(asdict(whom)).encode(), request_id.encode())
-
-    def _update(self, request_id: str, **values: object) -> None:
-        with self._engine.begin() as db:
-            db.execute(sa.update(_request).where(_request.c.request_id == request_id).values(**values))
+    def _key(self, request_id: str) -> bytes:
+        name = _key_of(request_id)
+        if (known := self._vault.keys([name]).get(name)) is None:
+            raise _not_known(request_id)
+        return known.key
 
     def _select(self, condition: sa.ColumnElement) -> list[Request]:
         columns = [_request.c[f.name] for f in fields(Request)]
@@ -250,9 +267,25 @@ class Requests:
             return [Request(*row) for row in db.execute(query)]
 
 
-def register(vault: "SqlVault") -> Requests:
-    """The one in this vault's database."""
-    return Requests(vault.engine, vault.key_for("requests"))
+def _add_to_progress(db: sa.Connection, mine: sa.ColumnElement, progress: dict) -> None:
+    """After a change in the same transaction, so that whoever else adds to it waits."""
+    told = json.loads(db.scalar(sa.select(_request.c.progress).where(mine)) or "{}") | progress
+    db.execute(sa.update(_request).where(mine).values(progress=json.dumps(told)))
+
+
+def _key_of(request_id: str) -> str:
+    return _KEYS + hashlib.sha256(request_id.encode()).hexdigest()[:24]
+
+
+def _sealed(key: bytes, request_id: str, whom: Whom) -> bytes:
+    return seal(key, json.dumps(asdict(whom)).encode(), request_id.encode())
+
+
+def _not_known(request_id: str) -> BadInputError:
+    return BadInputError(
+        f"nothing is known of the person of {request_id}",
+        hint="the request is answered; of an erasure that is proved there is a receipt in platform/privacy/receipts of the lake",
+    )
 
 
 def due_at(received_at: datetime, law: str, kind: Kind = Kind.ERASURE) -> datetime:

@@ -25,9 +25,11 @@ from lakehouse.errors import SettingsError
 from lakehouse.privacy.key_file import KeyWrapper
 from lakehouse.privacy.keyring import KEY, Keyring, data_key
 from lakehouse.storage.protocols import SubjectKey, Tombstone
-from lakehouse.storage.sql import INSERT, Utc, create_tables, empty_the_log
+from lakehouse.storage.sql import INSERT, Utc, create_tables, leave_no_trace
 
 _CHUNK = 5_000  # values in one statement; SQLite takes 32,766
+
+_NAMES = sa.select(data_key.c.key_id)
 
 _metadata = sa.MetaData()
 _subject = sa.Table(
@@ -149,7 +151,7 @@ class SqlVault:
             self._bury(db, [Tombstone(digest, None, at) for digest in digests])
             said = sa.select(_subject.c.digest, _subject.c.pid_digest, _subject.c.forgotten_at)
             stones = [Tombstone(*row) for chunk in _chunks(digests) for row in db.execute(said.where(_subject.c.digest.in_(chunk)))]
-        empty_the_log(self.engine)  # where the deleted rows would stay readable
+        leave_no_trace(self.engine, _subject, data_key)
         return sorted(stones, key=lambda stone: stone.subject_digest)
 
     def bury(self, tombstones: Sequence[Tombstone]) -> int:
@@ -157,26 +159,28 @@ class SqlVault:
         with self.engine.begin() as db:
             lacked = self._bury(db, tombstones)
         if lacked:
-            empty_the_log(self.engine)
+            leave_no_trace(self.engine, _subject, data_key)
         return lacked
 
     def _bury(self, db: sa.Connection, stones: Sequence[Tombstone]) -> int:
-        """How many of them were not forgotten yet."""
-        self._add(db, _subject, [{"digest": stone.subject_digest} for stone in stones])
-        new = 0
-        for stone in stones:
-            lives = sa.and_(_subject.c.digest == stone.subject_digest, _subject.c.forgotten_at.is_(None))
-            found = db.execute(sa.select(_subject.c.pid).where(lives)).one_or_none()
-            if found is None:
-                continue
-            new += 1
-            pid_digest = stone.pid_digest if found.pid is None else self._digest_of_pid(found.pid)
-            db.execute(sa.delete(data_key).where(data_key.c.pid == found.pid))
-            db.execute(sa.update(_subject).where(lives).values(pid=None, forgotten_at=stone.forgotten_at, pid_digest=pid_digest))
-        if new:
+        """How many of them were not forgotten yet. Everybody takes rows in one order, people by digest and keys by name: of two who
+        take the same rows none waits for the other in a circle."""
+        said = {stone.subject_digest: stone for stone in reversed(stones)}  # of two about one person the first holds
+        digests = sorted(said)
+        self._add(db, _subject, [{"digest": digest} for digest in digests])
+        lives = sa.select(_subject.c.digest, _subject.c.pid).where(_subject.c.forgotten_at.is_(None)).order_by(_subject.c.digest)
+        mine = [row for chunk in _chunks(digests) for row in db.execute(lives.where(_subject.c.digest.in_(chunk)).with_for_update())]
+        keys = [key for chunk in _chunks(row.pid for row in mine if row.pid) for key in db.scalars(_NAMES.where(data_key.c.pid.in_(chunk)))]
+        self.keyring.drop(db, keys)
+        buried = sa.update(_subject).where(_subject.c.digest == sa.bindparam("of"))
+        rows = [(row.digest, said[row.digest], self._digest_of_pid(row.pid) if row.pid else said[row.digest].pid_digest) for row in mine]
+        if rows:
+            change = buried.values(pid=None, forgotten_at=sa.bindparam("at"), pid_digest=sa.bindparam("known_by"))
+            db.execute(change, [{"of": digest, "at": stone.forgotten_at, "known_by": known_by} for digest, stone, known_by in rows])
+        if mine:
             self._add(db, _forgettings, [{"only": True, "number": 0}])
-            db.execute(sa.update(_forgettings).values(number=_forgettings.c.number + new))
-        return new
+            db.execute(sa.update(_forgettings).values(number=_forgettings.c.number + len(mine)))
+        return len(mine)
 
     def forgettings(self) -> int:
         """Grows with everybody who is forgotten: whoever remembers answers of this vault asks whether they still hold (met.py)."""

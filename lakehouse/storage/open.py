@@ -17,7 +17,7 @@ from lakehouse.storage.journal import Journal
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.protocols import Bus, Files, TableStore
 from lakehouse.storage.segment_log import SEGMENT_BYTES
-from lakehouse.storage.sql import sqlite_engine
+from lakehouse.storage.sql import postgres_engine, sqlite_engine
 
 _SPOOL_SEGMENTS = 8  # at least, when it is full: what is drained is freed a segment at a time
 
@@ -69,13 +69,11 @@ def open_vault(settings: Settings) -> SqlVault:
     """The vault; one that was restored from a backup forgets again whom the audit log knows to be forgotten. Raises SettingsError
     where it is another region's."""
     if settings.profile == "gcp":
-        import sqlalchemy
-
         from lakehouse.storage.gcp import KmsKey
 
         _refuse_another_cloud_region(settings)
         url = _needed(settings, "vault_url").get_secret_value()
-        vault = SqlVault(sqlalchemy.create_engine(url, pool_pre_ping=True), KmsKey(_needed(settings, "gcp_kms_key")))
+        vault = SqlVault(postgres_engine(url), KmsKey(_needed(settings, "gcp_kms_key")))
         is_audited = settings.audit_url is not None
     else:
         home = Home(settings.home)
@@ -93,9 +91,7 @@ def open_vault(settings: Settings) -> SqlVault:
 
 def open_audit(settings: Settings) -> Audit:
     if settings.profile == "gcp":
-        import sqlalchemy
-
-        return Audit(sqlalchemy.create_engine(_needed(settings, "audit_url").get_secret_value(), pool_pre_ping=True))
+        return Audit(postgres_engine(_needed(settings, "audit_url").get_secret_value()))
     return Audit(sqlite_engine(Home(settings.home).audit / "audit.sqlite"))
 
 

@@ -1,7 +1,9 @@
 """Small databases of our own through SQLAlchemy: the vault's, the audit log's, the keys' of callers, the ledger of changes.
 
-sqlite_engine ─▶ one file on the laptop ─┐
-create_engine ─▶ PostgreSQL              ┴─▶ create_tables
+sqlite_engine   ─▶ one file on the laptop ─┐
+postgres_engine ─▶ PostgreSQL              ┴─▶ create_tables ─▶ … deleted … ─▶ leave_no_trace
+
+An exception leaves out the values of its statement: pseudonyms and wrapped keys would be in a log with it.
 """
 
 import sqlite3
@@ -21,7 +23,7 @@ INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 def sqlite_engine(path: Path) -> sa.Engine:
     """A database in one file, durable at every commit, for several processes at once."""
     make_folder(path.parent)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _durable(connection, _record) -> None:
@@ -41,6 +43,11 @@ def sqlite_engine(path: Path) -> sa.Engine:
     return engine
 
 
+def postgres_engine(url: str, **how: object) -> sa.Engine:
+    """`how`: more of what create_engine() takes."""
+    return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, **how)
+
+
 class Utc(sa.TypeDecorator):
     """A timestamp with its zone; SQLite would forget it."""
 
@@ -54,10 +61,17 @@ class Utc(sa.TypeDecorator):
         return value and value.replace(tzinfo=UTC)
 
 
-def empty_the_log(engine: sa.Engine) -> None:
-    """After something secret was deleted: SQLite's write-ahead log keeps what pages were until it is written back. Waits for
-    whoever is reading. Elsewhere the log is the server's, and goes by its own rules."""
-    if engine.dialect.name != "sqlite":
+def leave_no_trace(engine: sa.Engine, *tables: sa.Table) -> None:
+    """After something secret was deleted from these tables, or written over.
+
+    SQLite's write-ahead log keeps what pages were until it is written back; this waits for whoever is reading. PostgreSQL keeps the rows
+    until they are vacuumed, which does not wait: where somebody reads an older state, autovacuum takes them later. Its own log, the
+    free space of pages and backups are the server's; `lapses` of privacy/erasure/remains.py says what that means.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+            for table in tables:
+                db.exec_driver_sql(f"VACUUM {table.name}")
         return
     with engine.connect() as db:
         if db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:

@@ -2,7 +2,8 @@
 
     memory (the definition of right) ┐
     local, on this disk              ├─▶ the same tests
-    Google's client, on an emulator  ┘
+    Google's client, on an emulator  │
+    a vault in a real PostgreSQL     ┘
 
 `reopen()` is what a restarted program sees: the old object is closed, a new one is made over the same storage. What an
 implementation is known to do otherwise is said in DIFFERENCES, with the reason; such a test is expected to fail, and
@@ -21,7 +22,9 @@ from lakehouse.privacy.vault import SqlVault
 from lakehouse.storage.local import LocalBus, LocalFiles
 from lakehouse.storage.memory import MemoryBus, MemoryFiles, MemoryTables, MemoryVault
 from lakehouse.storage.protocols import Bus, Files, TableStore, Vault
-from lakehouse.storage.sql import sqlite_engine
+from lakehouse.storage.sql import postgres_engine, sqlite_engine
+from source_database.server import Server
+from tests.own_schema import own_schema
 
 DIFFERENCES = {
     (
@@ -94,13 +97,16 @@ def files(reopen_files: Callable[[], Files]) -> Files:
     return reopen_files()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def reopen_vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Vault]]:
     if request.param == "memory":
         kept = MemoryVault().kept
         yield lambda: MemoryVault(kept)
-    else:
+    elif request.param == "sqlite":
         yield from _reopening(lambda: SqlVault(sqlite_engine(tmp_path / "vault.sqlite"), KeyFile(tmp_path / "master.key")))
+    else:
+        with own_schema(request.getfixturevalue("postgres")) as url:
+            yield from _reopening(lambda: SqlVault(postgres_engine(url), KeyFile(tmp_path / "master.key")))
 
 
 @pytest.fixture
@@ -137,6 +143,12 @@ def _reopening(open_one: Callable) -> Iterator[Callable]:
 
     yield reopen
     close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("postgres"), fsync="off") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -90,9 +90,12 @@ def test_records_are_found_by_what_they_say(log: Log) -> None:
     assert found(since=log.now) == [3, 4] and found(until=log.now) == [1, 2]
 
 
+def _opened_again(url: sa.URL) -> sa.Engine:
+    return sqlite_engine(Path(url.database)) if url.drivername == "sqlite" else sa.create_engine(url)
+
+
 def _append_some(url: sa.URL, name: str) -> None:
-    engine = sqlite_engine(Path(url.database)) if url.drivername == "sqlite" else sa.create_engine(url)
-    audit = Audit(engine)
+    audit = Audit(_opened_again(url))
     for number in range(25):
         audit.append("table.read", actor=name, actor_kind=ActorKind.SERVICE, details={"number": number})
 
@@ -189,6 +192,21 @@ def test_what_is_older_than_a_year_goes_and_the_chain_goes_on(log: Log) -> None:
     log.run("DELETE FROM audit_record WHERE sequence = 4")
     with pytest.raises(CorruptError, match="4 is missing"):
         log.audit.verify()
+
+
+def test_a_chain_fits_while_its_beginning_is_forgotten(log: Log) -> None:
+    log.fill(3)
+    log.now += KEPT + timedelta(days=1)
+    log.fill(2)
+    elsewhere, forgotten = Audit(_opened_again(log.engine.url), lambda: log.now), []
+
+    def forget(*_) -> None:
+        if not forgotten:
+            forgotten.append(elsewhere.forget_before(log.now - KEPT, **TOLD))
+
+    sa.event.listen(log.engine, "after_cursor_execute", forget)
+    assert log.audit.verify().count == 5 and forgotten == [3] and log.audit.verify().count == 3
+    elsewhere.close()
 
 
 def test_everything_may_be_old(log: Log) -> None:

@@ -19,7 +19,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from lakehouse.errors import BadInputError
-from lakehouse.storage.sql import Utc, create_tables, empty_the_log
+from lakehouse.storage.sql import Utc, create_tables, leave_no_trace
 
 KEY_OF = "disclosures"
 UNSAID = "[taken out]"
@@ -103,7 +103,7 @@ class Disclosures:
             if not db.execute(change).rowcount:
                 raise BadInputError(f"no entry {disclosure_id!r} stands", hint="`lakehouse privacy disclosures` names those that do")
         if is_unsaid:
-            empty_the_log(self._engine)
+            leave_no_trace(self._engine, _person, _disclosure)
 
     def all(self) -> list[Disclosure]:
         """The oldest first."""
@@ -128,7 +128,7 @@ class Disclosures:
             for table in (_person, _disclosure):
                 for one in disclosure_ids:
                     db.execute(sa.delete(table).where(table.c.disclosure_id == one))
-        empty_the_log(self._engine)
+        leave_no_trace(self._engine, _person, _disclosure)
 
     def _mark(self, digest: bytes) -> bytes:
         return hmac.digest(self._key, digest, "sha256")

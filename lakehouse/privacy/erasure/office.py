@@ -8,7 +8,7 @@ from lakehouse.privacy.chain import ActorKind, Record
 from lakehouse.privacy.disclosures.register import KEY_OF, Disclosures
 from lakehouse.privacy.erasure.copies import Copies, places
 from lakehouse.privacy.erasure.receipt import Signer
-from lakehouse.privacy.requests import Requests, register
+from lakehouse.privacy.requests import Requests
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_audit, open_files, open_vault
 from lakehouse.storage.protocols import Files
@@ -28,7 +28,7 @@ class Office:
 
     @cached_property
     def requests(self) -> Requests:
-        return register(self.vault)
+        return Requests(self.vault)
 
     @cached_property
     def disclosures(self) -> Disclosures:

@@ -37,7 +37,7 @@ def prove(office: Office, requests: Sequence[Request], tell: Tell = lambda _: No
     found = _nothing_found(office, people, tell)
     under = Sealed(office.settings).under(people)
     receipts = [_receipt(office, request, whom, after, found, under.get(whom.key_id, 0)) for request, whom in zip(requests, people)]
-    office.requests.let_go([request.request_id for request in requests])
+    office.requests.let_go()
     return receipts
 
 
@@ -88,7 +88,7 @@ def _receipt(office: Office, request: Request, whom: Whom, after: dict[str, int]
             "hits": 0,
         },
         "sealed": {"records_nobody_can_read": sealed_records, "expire_by": last_day.isoformat()},
-        "lapses": lapses(office.settings, request.purged_at),
+        "lapses": lapses(office.settings, request.purged_at, now),
         "aggregates": aggregates(registry()),
         "recipients_to_tell": told.get("recipients", []),
         "audit": {"sequence": sequence, "hash": head},

@@ -36,5 +36,5 @@ def answer(office: Office, request: Request, tell: Tell = lambda _: None) -> exp
     evidence = told | {"sealed_sha256": made.sealed_sha256, "expires_at": made.expires_at.isoformat()}
     office.record(EXPORTED, purpose="access", request_id=request.request_id, **evidence)
     office.requests.reach(request.request_id, "answered", now, **evidence)
-    office.requests.let_go([request.request_id])
+    office.requests.let_go()
     return made

@@ -20,7 +20,7 @@ from lakehouse.errors import BadInputError
 from lakehouse.places import export, exports_dir
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
 from lakehouse.privacy.erasure.office import Office
-from lakehouse.privacy.requests import Kind, Request, Requests, Whom, register
+from lakehouse.privacy.requests import Kind, Request, Requests, Whom
 from lakehouse.privacy.rights import archive
 from lakehouse.privacy.rights.held import Held
 from lakehouse.privacy.rights.summary import About
@@ -132,7 +132,7 @@ class Exports(Place):
 
     @cached_property
     def _requests(self) -> Requests:
-        return register(self._vault)
+        return Requests(self._vault)
 
 
 class _Sealing:

@@ -104,7 +104,7 @@ def go_on(office: Office, request: Request) -> Request:
     office.record("rectification.seen", dataset=whom.correction.dataset, purpose="rectification", request_id=request.request_id, seen=seen)
     told = {_SEEN: seen, "recipients": to_tell(office, request)}
     done = office.requests.reach(request.request_id, "answered", datetime.now(UTC), **told)
-    office.requests.let_go([request.request_id])
+    office.requests.let_go()
     return done
 
 

@@ -52,7 +52,7 @@ def answer(office: Office, requests: Sequence[Request], tell: Tell = lambda _: N
     for request in requests:
         office.record(f"{request.kind}.followed", purpose=request.kind, request_id=request.request_id)
         done.append(office.requests.reach(request.request_id, "answered", datetime.now(UTC), followed_with=len(requests)))
-    office.requests.let_go([request.request_id for request in requests])
+    office.requests.let_go()
     return done
 
 
