@@ -37,7 +37,7 @@ from lakehouse.storage.open import open_tables
 
 CONTRACT = "exam.events"
 ROWS, TIMES, DAYS, USERS, CLOSED, MANY = 200_000, 10, 30, 8_000, 21, 100
-LANDED = 100_000
+LANDED, LANDINGS = 100_000, 9
 _FIRST_DAY = datetime(2025, 10, 1, tzinfo=UTC)
 _PAYLOAD = b'{"event_type":"attempt_started","occurred_at":"2025-10-01T00:00:00Z","user_id":"%b","attempt_id":"a-%d","exam_id":"exam-1"}'
 
@@ -132,15 +132,19 @@ def _lake(home: Path, rows: int) -> Settings:
 
 
 def _sealing(home: Path) -> Row:
+    """In turns, too; the quickest of each."""
     users = [f"student-{n % USERS}" for n in range(LANDED)]
     envelopes = [
         Envelope(f"event-{n:09d}", CONTRACT, "1.0.0", "http", "univprep", _FIRST_DAY, msgspec.Raw(_PAYLOAD % (user.encode(), n)), 17, user)
         for n, user in enumerate(users)
     ]
     messages = dict(enumerate(pack_envelopes(envelopes)))
-    sealed = min(_landed(home, messages, f"sealed-{turn}") for turn in range(3))
-    with mock.patch.object(sinks, "sealed", _unsealed):
-        plain = min(_landed(home, messages, f"plain-{turn}") for turn in range(3))
+    took: dict[str, list[float]] = {"sealed": [], "plain": []}
+    for turn in range(LANDINGS):
+        took["sealed"].append(_landed(home, messages, f"sealed-{turn}"))
+        with mock.patch.object(sinks, "sealed", _unsealed):
+            took["plain"].append(_landed(home, messages, f"plain-{turn}"))
+    sealed, plain = (min(seconds) for seconds in took.values())
     note = f"{LANDED:,} events of {USERS:,} people; {LANDED / sealed:,.0f} over {LANDED / plain:,.0f} events a CPU second"
     return Row("land with sealing over land without", plain / sealed, 0.6, note=note)
 
