@@ -21,10 +21,10 @@ from pathlib import Path
 from lakehouse.contracts.made_from import Lineage
 from lakehouse.contracts.model import Contract, Field
 from lakehouse.contracts.registry import Registry
-from lakehouse.privacy.access import Level, Sight, access, columns_of, zone_of_lake
+from lakehouse.privacy.access import Level, Sight, access, columns_of
 from lakehouse.privacy.naming import pseudonyms
 from lakehouse.privacy.retention.rules import Rule, rules
-from lakehouse.privacy.roles import GRANTS, READS
+from lakehouse.privacy.roles import GRANTS, reads
 from lakehouse.settings import Settings
 
 FOLDER, REVIEWS = "docs/dpia", "docs/dpia/reviews"
@@ -185,14 +185,14 @@ def _flow(contract: Contract, made_from: Lineage) -> list[str]:
 
 
 def _seen(contract: Contract, contracts: Registry) -> list[str]:
-    what, zone = access(contract, contracts), zone_of_lake(contract)
+    what = access(contract, contracts)
     lines = ["", "## Who sees it", "", "| level | roles, each for its purposes | in clear | masked |", "| --- | --- | --- | --- |"]
     for level in Level:
         sights = what.sights.get(level, {})
         roles = sorted(
             f"{role} ({', '.join(uses)})"
             for role, grant in GRANTS.items()
-            if grant.level is level and (uses := [p for p in grant.purposes if zone in READS[p]])
+            if grant.level is level and (uses := [p for p in grant.purposes if reads(p, contract)])
         )
         if sights and roles:
             masked = ", ".join(f"`{name}` ({sight})" for name, sight in sights.items() if sight is not Sight.SHOW) or _NOTHING

@@ -66,8 +66,15 @@ READS = {
     Purpose.OPERATIONS: ("clean", "curated", "features", "monitoring"),
     Purpose.PRIVACY: ("clean", "curated", "features", "monitoring", "live"),
 }
+# What people asked of us, and what they agreed to, is read by those who answer and those who keep it running, and by nobody else.
+_RIGHTS, _OF_RIGHTS = "privacy", (Purpose.OPERATIONS, Purpose.PRIVACY)
 # Purposes that ask about one row after another, across tables and colleagues, and need no way from one person to the next.
 BY_TOKEN = (Purpose.ANALYTICS, Purpose.OPERATIONS)
+
+
+def reads(purpose: Purpose, contract: Contract) -> bool:
+    """Whether anybody reads this dataset for that."""
+    return zone_of_lake(contract) in READS[purpose] and (contract.domain != _RIGHTS or purpose in _OF_RIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Reader:
 
     def may_read(self, contract: Contract, access: Access) -> bool:
         """Whether any of it."""
-        return zone_of_lake(contract) in READS[self.purpose] and self.level in access.sights
+        return reads(self.purpose, contract) and self.level in access.sights
 
     def sights(self, access: Access) -> dict[str, Sight]:
         """Column → what they get in its place; columns that are not there are not theirs."""

@@ -18,8 +18,8 @@ LAYERS_OF_PURPOSE = {
     "support": {"curated"},
     "tutoring": {"features"},
     "ai_training": {"clean", "curated", "features"},
-    "operations": {"clean", "curated", "features", "monitoring"},
-    "privacy": {"clean", "curated", "features", "monitoring"},
+    "operations": {"clean", "curated", "features", "monitoring", "rights"},
+    "privacy": {"clean", "curated", "features", "monitoring", "rights"},
 }
 
 

@@ -51,13 +51,20 @@ _READABLE = ("stream", "table", "derived", "curated", "features", "monitoring")
 
 @dataclass(frozen=True)
 class Town:
-    """`rows`: table → its rows in clear; `stored`: the same as they lie there; `layers`: table → clean, curated, features or monitoring."""
+    """`rows`: table → its rows in clear; `stored`: the same as they lie there; `layers`: table → clean, curated, features or monitoring;
+    `rights` where it is clean, and tells what people asked or agreed to."""
 
     settings: Settings
     contracts: Registry
     rows: dict[str, list[dict]]
     stored: dict[str, list[dict]]
     layers: dict[str, str]
+
+
+def _layer(contract: Contract) -> str:
+    if contract.path.startswith("privacy/"):
+        return "rights"
+    return "clean" if contract.is_clean else contract.layer
 
 
 def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
@@ -79,7 +86,7 @@ def build(home: Path, contracts: Path, with_clean: bool = True) -> Town:
                 continue
             fields = columns_of(contract, known)
             made = [_row(contract, fields, number) for number in range(len(PEOPLE))]
-            rows[contract.table], layers[contract.table] = made, "clean" if contract.is_clean else contract.layer
+            rows[contract.table], layers[contract.table] = made, _layer(contract)
             stored[contract.table] = _sealed(contract.table, made, known, vault)
             arrow = pa.Table.from_pylist(stored[contract.table], pa.schema([f.with_nullable(True) for f in arrow_schema(fields)]))
             if contract.is_clean:
