@@ -138,7 +138,7 @@ class Lake:
         from beam_pipelines.landing import Pulled
         from beam_pipelines.running import run
 
-        as_they_are = mock.patch.object(sinks, "seal_all", lambda keys, plaintexts, aads: plaintexts)
+        as_they_are = mock.patch.object(sinks, "seal_all", lambda keys, plaintexts, aads: list(map(bytes, plaintexts)))
         with nullcontext() if is_sealed else as_they_are:
             run([Pulled(_CONTRACT, "landed", datetime.now(UTC), self.messages)], Land(self.settings))
 
