@@ -67,9 +67,9 @@ class Reader:
         return zone_id
 
     async def _body(self, receive, length: bytes) -> bytes:
-        if length.isdigit() and int(length) > self._max:
-            await self._discard(receive)
         message = await receive()
+        if length.isdigit() and int(length) > self._max:
+            await self._discard(receive, message)
         body = message.get("body", b"")
         if not message.get("more_body") and message["type"] == "http.request":
             return body if len(body) <= self._max else self._too_large()
@@ -82,7 +82,7 @@ class Reader:
                 whole += piece
                 self._held += len(piece)
                 if len(whole) > self._max:
-                    await self._discard(receive)
+                    await self._discard(receive, message)
                 if self._held > self._most_held:
                     raise Refusal(503, "busy", "too many bodies are coming in at once", retry_after_s=1)
         finally:
@@ -91,10 +91,9 @@ class Reader:
             raise Refusal(400, "incomplete", "the client went away in mid-request")
         return bytes(whole)
 
-    async def _discard(self, receive) -> None:
-        """Read what is still coming, keeping none: a client that is writing does not see an answer. Give up in the end."""
+    async def _discard(self, receive, message: dict) -> None:
+        """Read what comes after `message`, keeping none: a client that is writing does not see an answer. Give up in the end."""
         left = self._max * _DISCARD_FACTOR
-        message = {"more_body": True}
         while message.get("more_body") and left > 0:
             message = await receive()
             left -= len(message.get("body", b""))

@@ -1,5 +1,6 @@
 """The bad-input table, against a real collector: for each kind a clear verdict, and never a 500 (run with -s to see it)."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -12,7 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_events import ai, login, now_text, started, text
 
+from collectors.events.answers import Refusal
 from collectors.events.openapi import events_path
+from collectors.events.request import Reader
+from lakehouse.contracts import registry
 from tests.collectors.conftest import Running
 
 GOOD = json.dumps(started()).encode()
@@ -257,3 +261,17 @@ def test_health_figures_and_description(running: Running) -> None:
     assert "exam.events" in streams and "source.users" not in streams
     assert running.client.get("/v1/contracts/exam.events").json()["properties"]["score"]["maximum"] == 100
     assert running.client.get("/v1/contracts/source.users").status_code == 404
+
+
+def test_a_body_that_is_too_large_with_its_last_piece_is_refused_at_once() -> None:
+    """The server has no more to give after it: who asks waits until the client leaves."""
+
+    async def ask() -> None:
+        coming = asyncio.Queue()
+        coming.put_nowait({"type": "http.request", "body": b"12345", "more_body": True})
+        coming.put_nowait({"type": "http.request", "body": b"67890", "more_body": False})
+        await asyncio.wait_for(Reader(registry(), 8, 100).body({}, coming.get), timeout=5)
+
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(ask())
+    assert (refused.value.status, refused.value.code) == (413, "too_large")
