@@ -52,6 +52,10 @@ DUE = {
 """Time to answer, by law and kind. PIPA: 10 days (Enforcement Decree, articles 41 to 44); GDPR: one month (article 12(3)), here its
 shortest."""
 
+RUNBOOK = "docs/how_to/answer_a_request.md"
+"""How those answer it who are to act on one; alerts name it."""
+_LAST = ("refused", "proved", "answered")
+"""States in which nothing is known of the person any more."""
 
 _metadata = sa.MetaData()
 _request = sa.Table(
@@ -113,7 +117,7 @@ class Request:
 
     @property
     def is_open(self) -> bool:
-        return self.proved_at is None and self.refused_at is None and self.answered_at is None
+        return not any(getattr(self, f"{state}_at") for state in _LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,6 @@ class Whom:
         return tuple(dict.fromkeys(text for text in (self.subject, *self.identifiers, self.pid) if text))
 
 
-_LAST = ("refused", "proved", "answered")
-"""States in which nothing is known of the person any more."""
 _KEYS = "request:"
 
 

@@ -25,13 +25,12 @@ from lakehouse.places import training_set, training_sets_dir
 from lakehouse.privacy.chain import ActorKind
 from lakehouse.privacy.consents import agreed
 from lakehouse.privacy.erasure.copies import Left, Place, Purged, Tell
-from lakehouse.privacy.requests import Whom
+from lakehouse.privacy.requests import RUNBOOK, Whom
 from lakehouse.privacy.rights.held import Held
 from lakehouse.settings import Settings
 from lakehouse.storage.open import open_audit, open_files, open_vault
 
 Issued = dict[str, Any]
-RUNBOOK = "docs/how_to/answer_a_request.md"
 
 
 def issue(

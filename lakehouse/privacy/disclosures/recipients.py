@@ -8,9 +8,7 @@ To tell them is for people to do: nothing here speaks to anybody outside, and wh
 from lakehouse.alerting.alert import Alert
 from lakehouse.alerting.sending import send
 from lakehouse.privacy.erasure.office import Office
-from lakehouse.privacy.requests import Request
-
-RUNBOOK = "docs/how_to/answer_a_request.md"
+from lakehouse.privacy.requests import RUNBOOK, Request
 
 
 def to_tell(office: Office, request: Request) -> list[dict]:

@@ -33,14 +33,13 @@ from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.erasure.sealed import Sealed
 from lakehouse.privacy.naming import naming, naming_in_clean
 from lakehouse.privacy.request_event import OTHERS, request_event
-from lakehouse.privacy.requests import Correction, Kind, Request, Whom
+from lakehouse.privacy.requests import RUNBOOK, Correction, Kind, Request, Whom
 from lakehouse.privacy.rights.gather import known
 from lakehouse.privacy.treat import treated
 from lakehouse.storage.open import open_bus, open_tables, open_warehouse
 from lakehouse.storage.turns import beside
 from lakehouse.storage.warehouse import patiently
 
-RUNBOOK = "docs/how_to/answer_a_request.md"
 _OURS = ("event_type", "op", "changed_at", "source_lsn", "source_epoch", "unchanged_fields", "occurred_at")
 _SEEN = "seen_to_be_right"
 
