@@ -14,7 +14,7 @@ from lakehouse.errors import BadInputError, ContractError, NotForgottenError
 from lakehouse.privacy.chain import ActorKind
 from lakehouse.privacy.disclosures import recipients
 from lakehouse.privacy.disclosures.entering import BASIS, Given, enter, retract
-from lakehouse.privacy.disclosures.register import KEY_OF, UNSAID, Disclosure, Disclosures, Scope
+from lakehouse.privacy.disclosures.register import UNSAID, Disclosure, Disclosures, Scope
 from lakehouse.privacy.erasure.close import close
 from lakehouse.privacy.erasure.office import Office
 from lakehouse.privacy.erasure.prove import prove, to_prove
@@ -228,7 +228,7 @@ def test_new_keys_of_the_vault_know_the_same_people(town, office) -> None:
 def test_many_people_at_once(office) -> None:
     people = [number.to_bytes(32, "big") for number in range(12_000)]
     entry = Disclosure("d-1", NOW, BOARD, "p", "consent", (EXAM,), "org", "7", len(people), "tests", NOW)
-    register = Disclosures(office.vault.engine, office.vault.key_for(KEY_OF))
+    register = Disclosures(office.vault)
     register.add(entry, people)
     assert register.of(people[-1]) == [entry] and register.naming(people[11_990:]) == {"d-1"} == register.naming(people)
     assert register.naming([b"x" * 32]) == set()

@@ -18,7 +18,7 @@ from lakehouse.contracts.model import Contract
 from lakehouse.contracts.project import arrow_schema, clean_fields, duckdb_columns
 from lakehouse.media.record import MediaRecord, encode
 from lakehouse.model.build import opened
-from lakehouse.privacy.disclosures.register import KEY_OF, Disclosure, Disclosures
+from lakehouse.privacy.disclosures.register import Disclosure, Disclosures
 from lakehouse.privacy.erasure.receipt import check_signature, public_keys
 from lakehouse.privacy.retention import run as running
 from lakehouse.privacy.retention.holds import Hold, Holds, Of
@@ -125,7 +125,7 @@ def _put_file(keeper: Keeper, rule: Rule, day: date, zone: str) -> None:
 
 
 def register(vault: SqlVault) -> Disclosures:
-    return Disclosures(vault.engine, vault.key_for(KEY_OF))
+    return Disclosures(vault)
 
 
 def disclosed(vault: SqlVault, name: str, day: date, *accounts: str, scope: str = "named", value: str | None = None) -> None:

@@ -19,9 +19,10 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from lakehouse.errors import BadInputError
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.storage.sql import Utc, create_tables, leave_no_trace
 
-KEY_OF = "disclosures"
+_KEY_OF = "disclosures"
 UNSAID = "[taken out]"
 _AT_ONCE = 5_000  # values in one statement
 
@@ -83,10 +84,10 @@ class Disclosure:
 class Disclosures:
     """The register in the vault's database. People go in and are asked for by the vault's digest of their account."""
 
-    def __init__(self, engine: sa.Engine, key: bytes) -> None:
-        self._engine = engine
-        self._key = key
-        create_tables(engine, _metadata)
+    def __init__(self, vault: SqlVault) -> None:
+        self._engine = vault.engine
+        self._key = vault.key_for(_KEY_OF)
+        create_tables(vault.engine, _metadata)
 
     def add(self, entry: Disclosure, digests: Collection[bytes]) -> None:
         people = [{"disclosure_id": entry.disclosure_id, "mark": self._mark(digest)} for digest in set(digests)]

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from lakehouse.privacy.audit import Audit
 from lakehouse.privacy.chain import ActorKind, Record
-from lakehouse.privacy.disclosures.register import KEY_OF, Disclosures
+from lakehouse.privacy.disclosures.register import Disclosures
 from lakehouse.privacy.erasure.copies import Copies, places
 from lakehouse.privacy.erasure.receipt import Signer
 from lakehouse.privacy.requests import Requests
@@ -32,11 +32,11 @@ class Office:
 
     @cached_property
     def disclosures(self) -> Disclosures:
-        return Disclosures(self.vault.engine, self.vault.key_for(KEY_OF))
+        return Disclosures(self.vault)
 
     @cached_property
     def signer(self) -> Signer:
-        return Signer(self.vault.engine, self.vault.key_for("receipts"), self.files)
+        return Signer(self.vault, self.files)
 
     @cached_property
     def audit(self) -> Audit:

@@ -22,6 +22,7 @@ from lakehouse.places import receipt_keys
 from lakehouse.privacy.audit import Audit
 from lakehouse.privacy.chain import canonical
 from lakehouse.privacy.seal import seal, unseal
+from lakehouse.privacy.vault import SqlVault
 from lakehouse.storage.protocols import Files
 from lakehouse.storage.sql import create_tables
 
@@ -40,9 +41,9 @@ _signing_key = sa.Table(
 class Signer:
     """Signs receipts. Its key is made on first use, and kept in the vault's database under a key of the vault."""
 
-    def __init__(self, engine: sa.Engine, key: bytes, files: Files) -> None:
-        create_tables(engine, _metadata)
-        self._name, self._private = _kept(engine, key)
+    def __init__(self, vault: SqlVault, files: Files) -> None:
+        create_tables(vault.engine, _metadata)
+        self._name, self._private = _kept(vault.engine, vault.key_for("receipts"))
         self._publish(files)
 
     def sign(self, facts: dict[str, Any], of_format: str = FORMAT) -> dict[str, Any]:

@@ -7,19 +7,19 @@ of data of its contract.
 from datetime import UTC
 
 from lakehouse.privacy.disclosures.people import people_of
-from lakehouse.privacy.disclosures.register import KEY_OF, Disclosure, Disclosures, Scope
-from lakehouse.privacy.retention.holds import Hold, Holds, Of
+from lakehouse.privacy.disclosures.register import Disclosure, Disclosures, Scope
+from lakehouse.privacy.retention.holds import Hold, Of
 from lakehouse.privacy.retention.office import Keeper
 from lakehouse.privacy.retention.outcome import Outcome
 from lakehouse.privacy.retention.rules import Rule
 
 
 def disclosures(keeper: Keeper, rule: Rule) -> Outcome:
-    register = Disclosures(keeper.vault.engine, keeper.vault.key_for(KEY_OF))
+    register = Disclosures(keeper.vault)
     entries = register.all()
     days = {one.disclosure_id: one.disclosed_at.astimezone(UTC).date() for one in entries}
     due = [one for one in entries if days[one.disclosure_id] < rule.last_day(keeper.as_of)]
-    held = {name for hold in Holds(keeper.vault).in_force() for name in _covered(keeper, register, hold, due)} if due else set()
+    held = {name for hold in keeper.holds.in_force() for name in _covered(keeper, register, hold, due)} if due else set()
     going = {one.disclosure_id for one in due} - held
     if going and not keeper.is_dry:
         register.remove(going)

@@ -102,7 +102,8 @@ class Holds:
         return [hold for hold in self.all() if hold.released_at is None]
 
     def held(self) -> Held:
-        of = {kind: frozenset(hold.value for hold in self.in_force() if hold.of == kind) for kind in Of}
+        holds = self.in_force()
+        of = {kind: frozenset(hold.value for hold in holds if hold.of == kind) for kind in Of}
         people = self._vault.by_digest([bytes.fromhex(digest) for digest in of[Of.PERSON]])
         pids, keys = frozenset(one.pid for one in people), frozenset(one.key_id for one in people)
         return Held(of[Of.CONTRACT], of[Of.ZONE], frozenset(int(org) for org in of[Of.ORG]), pids, keys)

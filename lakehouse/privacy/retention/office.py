@@ -41,5 +41,9 @@ class Keeper:
         return CleanTables(self.tables, self.files)
 
     @cached_property
+    def holds(self) -> Holds:
+        return Holds(self.vault)
+
+    @cached_property
     def held(self) -> Held:
-        return Holds(self.vault).held()
+        return self.holds.held()

@@ -13,7 +13,6 @@ from lakehouse.places import retention_report
 from lakehouse.privacy.chain import ActorKind
 from lakehouse.privacy.erasure.receipt import Signer, hash_of
 from lakehouse.privacy.retention import disclosed, records, sealed, tables
-from lakehouse.privacy.retention.holds import Holds
 from lakehouse.privacy.retention.office import Keeper
 from lakehouse.privacy.retention.outcome import Outcome
 from lakehouse.privacy.retention.rules import Rule, rules
@@ -43,7 +42,7 @@ def retain(settings: Settings, as_of: date, is_dry: bool, actor: str, tell: Call
         raise BadInputError("what is not due yet would go", hint="name a day that has come")
     keeper = Keeper(settings, as_of, is_dry)
     outcomes = [_carried_out(keeper, rule, tell) for rule in rules(keeper.contracts)]
-    holds = [{"hold_id": hold.hold_id, "of": hold.of, "placed_at": hold.placed_at.isoformat()} for hold in Holds(keeper.vault).in_force()]
+    holds = [{"hold_id": hold.hold_id, "of": hold.of, "placed_at": hold.placed_at.isoformat()} for hold in keeper.holds.in_force()]
     facts = {"as_of": as_of.isoformat(), "is_dry": is_dry, "holds": holds, "rules": [one.told() for one in outcomes]}
     if is_dry:
         return facts
@@ -57,7 +56,7 @@ def retain(settings: Settings, as_of: date, is_dry: bool, actor: str, tell: Call
     log = open_audit(settings)
     sequence, head = log.head()
     facts |= {"done_at": datetime.now(UTC).isoformat(), "left_due": 0, "audit": {"sequence": sequence, "hash": head}}
-    signed = Signer(keeper.vault.engine, keeper.vault.key_for("receipts"), keeper.files).sign(facts, FORMAT)
+    signed = Signer(keeper.vault, keeper.files).sign(facts, FORMAT)
     keeper.files.put(retention_report(as_of), json.dumps(signed, indent=1, ensure_ascii=False).encode())
     totals = {name: sum(getattr(one, name) for one in outcomes) for name in ("removed", "held", "in_force", "waiting", "bytes")}
     log.append(
